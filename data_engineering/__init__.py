@@ -1,0 +1,1 @@
+"""Clips in, datasets out: knows pixels, knows no model."""

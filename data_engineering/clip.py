@@ -1,0 +1,120 @@
+"""A clip's record, and the JSON manifests of a data root read and written."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data_engineering.errors import RunError
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One indexed clip, as its index describes it.
+
+    Attributes:
+        video_id: `[A-Za-z0-9_-]{1,32}`; the file is `<root>/raw_videos/<video_id>.mp4`.
+        gloss: The sign's name as in the index.
+        split: `train`, `validation` or `test`.
+        signer_id: Whoever signs, as in the index.
+        source: Where the clip comes from (a site's short name).
+        url: Its address at that site, or "".
+        bbox: The signer's box (xmin, ymin, xmax, ymax) in pixels of the indexed file, or None.
+        frame_start: First frame of the sign, 1-indexed at `fps`.
+        frame_end: Last frame at `fps`, or -1 for the end of the file.
+        fps: The clock of frame_start and frame_end in frames a second (WLASL: always 25, NOT the file's rate).
+        extra: The entry's further fields, kept as they are.
+    """
+
+    video_id: str
+    gloss: str
+    split: str
+    signer_id: int | str
+    source: str = ""
+    url: str = ""
+    bbox: tuple[int, int, int, int] | None = None
+    frame_start: int = 1
+    frame_end: int = -1
+    fps: float = 25.0
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self, root: Path, prompt: str) -> dict[str, Any]:
+        """Returns the manifest row: {prompt, video_path, gloss, + the record's own fields}."""
+        fields = asdict(self)
+        extra = fields.pop("extra")
+        return {"prompt": prompt, "video_path": str(video_path(root, self.video_id)), **extra, **fields}
+
+
+def video_path(root: Path, video_id: str) -> Path:
+    """Returns where a clip's file lies in a data root."""
+    return root / "raw_videos" / f"{video_id}.mp4"
+
+
+class Manifests:
+    """Paths of the manifests below a data root."""
+
+    def __init__(self, root: Path) -> None:
+        folder = root / "datasets"
+        self.cleaned = folder / "wlasl_cleaned.json"
+        self.validated = folder / "wlasl_validated.json"
+        self.corrupted = folder / "corrupted_videos.json"
+        self.health = folder / "health.json"
+        self.health_page = folder / "health.html"
+        self.split = folder / "split.json"
+
+
+def read_json(path: Path, next_step: str) -> Any:
+    """Reads a JSON file.
+
+    Args:
+        path: The file.
+        next_step: What to do when it is missing or broken, for the error's last words.
+
+    Raises:
+        RunError: The file is missing, unreadable or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror or error}); {next_step}") from error
+    except ValueError as error:
+        raise RunError(f"{path}: not JSON ({error}); {next_step}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all: to a temporary name beside it, flushed to disk, then renamed.
+
+    Raises:
+        RunError: The disk is full or the folder cannot be written; the earlier file stays as it was.
+    """
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise RunError(f"{path}: cannot be written ({error.strerror or error}); free space or choose another folder") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON (UTF-8, indented) whole or not at all; raises as `write_text` does."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
+
+
+def by_split(rows: Iterable[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
+    """Returns the manifest rows of one split."""
+    return [row for row in rows if row["split"] == split]

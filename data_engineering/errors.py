@@ -1,0 +1,9 @@
+"""The two ways a verb ends early; the command line turns each into one line and an exit status."""
+
+
+class ConfigError(Exception):
+    """The call or the configuration is wrong (exit status 2). The message names the key or file, the reason, the fix."""
+
+
+class RunError(Exception):
+    """The run failed on its data or its machine (exit status 1). The message names the file, the reason, the next step."""

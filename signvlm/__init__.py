@@ -1,0 +1,1 @@
+"""Sign recognition with vision-language models."""
