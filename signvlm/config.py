@@ -1,0 +1,294 @@
+"""YAML and dotted overrides → one frozen, checked configuration.
+
+YAML is read as version 1.2 (ruamel.yaml), so that `1e-4` is a number and the glosses `no`, `yes` and `on` stay words.
+`training`, `lora`, `quantization` and `generation` hold the libraries' own names; `signvlm.passthrough` checks them
+against the libraries themselves when a verb that uses them starts.
+"""
+
+import difflib
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.comments import CommentedMap
+
+from data_engineering.clip import write_text
+from data_engineering.errors import ConfigError
+from data_engineering.settings import (
+    DataSettings,
+    DownloadSettings,
+    Fraction,
+    Positive,
+    PreprocessSettings,
+    Section,
+    ValidateSettings,
+)
+
+DEFAULT_CONFIG = "params/internvl3_5_2b.yaml"
+PROMPT = "Which sign is this? Answer with its gloss."
+Rate = Annotated[float, Field(gt=0)]
+Jitter = Annotated[float, Field(ge=0, le=0.5)]
+
+
+class ModelSettings(Section):
+    """Which model, where it runs, and what it is asked.
+
+    Attributes:
+        family: The kind of recogniser behind the seam.
+        base: A model id on the Hub, or a folder (a shipped one by its name, e.g. `params/tiny_base`).
+        revision: A commit or tag of `base` on the Hub; None for its newest.
+        prompt: The question put to the model with every clip.
+        projector_learning_rate: The projector's own learning rate; None for training.learning_rate.
+        device: `auto` takes the best there is.
+        dtype: `auto` takes bfloat16 or float16 on CUDA, float32 elsewhere.
+        attention: The attention implementation, by transformers' name.
+    """
+
+    family: Literal["vlm"] = "vlm"
+    base: str = "OpenGVLab/InternVL3_5-2B-HF"
+    revision: str | None = None
+    prompt: Annotated[str, Field(min_length=1, max_length=500)] = PROMPT
+    projector_learning_rate: Rate | None = None
+    device: Literal["auto", "cuda", "directml", "mps", "cpu"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    attention: str = "sdpa"
+
+
+class LossSettings(Section):
+    """The training loss.
+
+    Attributes:
+        label_smoothing: Probability mass spread evenly over the vocabulary (Szegedy et al. 2016, section 7); in
+            training only, so that validation losses compare.
+    """
+
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class AugmentationSettings(Section):
+    """Changes to training clips, one draw a clip, the same for all its frames.
+
+    Attributes:
+        brightness: Factor drawn from 1 ± this.
+        contrast: Factor drawn from 1 ± this.
+        saturation: Factor drawn from 1 ± this.
+        hue: Rotation drawn from ± this, as a fraction of the colour circle.
+        temporal_jitter: Draw each frame from its own segment, where more frames are stored than shown.
+    """
+
+    brightness: Jitter = 0.0
+    contrast: Jitter = 0.0
+    saturation: Jitter = 0.0
+    hue: Jitter = 0.0
+    temporal_jitter: bool = True
+
+
+class SelectionSettings(Section):
+    """Which epoch's model is kept.
+
+    Attributes:
+        metric: `top1` ranks the validation clips exactly after each epoch; `loss` takes the validation loss.
+        patience: Evaluations without improvement before training stops; None never stops early.
+    """
+
+    metric: Literal["top1", "loss"] = "top1"
+    patience: Positive | None = 3
+
+
+class EvaluationSettings(Section):
+    """How a recogniser is evaluated.
+
+    Attributes:
+        batch_size: Clips answered together.
+        modes: The ways of answering, in the table's order.
+        chunk_size: Glossary tokens scored in one forward pass of exact ranking; bounds its memory.
+        bootstrap_samples: Resamples behind each 95 % interval.
+        seed: Seeds the bootstrap.
+    """
+
+    batch_size: Positive = 2
+    modes: tuple[Literal["beam", "beam_constrained", "exact"], ...] = ("beam", "beam_constrained", "exact")
+    chunk_size: Positive = 256
+    bootstrap_samples: Positive = 2000
+    seed: int = 0
+
+
+class HubSettings(Section):
+    """Where an adapter is pushed.
+
+    Attributes:
+        repo: `user/name` on the Hub.
+        private: Create the repository as a private one.
+        include_tensorboard: Push the TensorBoard events too.
+    """
+
+    repo: str | None = None
+    private: bool = False
+    include_tensorboard: bool = False
+
+
+class Config(Section):
+    """The whole configuration. `training` goes to trl.SFTConfig, `lora` to peft.LoraConfig (None trains the whole
+    language model), `quantization` to transformers.BitsAndBytesConfig, `generation` to transformers.GenerationConfig.
+    """
+
+    data: DataSettings = DataSettings()
+    download: DownloadSettings = DownloadSettings()
+    validate_: Annotated[ValidateSettings, Field(alias="validate")] = ValidateSettings()
+    preprocess: PreprocessSettings = PreprocessSettings()
+    model: ModelSettings = ModelSettings()
+    quantization: dict[str, Any] = {}
+    lora: dict[str, Any] | None = {}
+    training: dict[str, Any] = {}
+    loss: LossSettings = LossSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    selection: SelectionSettings = SelectionSettings()
+    generation: dict[str, Any] = {}
+    evaluation: EvaluationSettings = EvaluationSettings()
+    hub: HubSettings = HubSettings()
+    name: Annotated[str, Field(exclude=True)] = "run"
+
+    @property
+    def output_dir(self) -> Path:
+        """Where this configuration's runs go: training.output_dir, or `<data.root>/runs/<configuration's name>`."""
+        given = self.training.get("output_dir")
+        return Path(given) if given else self.data.root / "runs" / self.name
+
+    def to_yaml(self) -> str:
+        """Returns the merged configuration as YAML that `load` reads back to an equal configuration."""
+        stream = io.StringIO()
+        yaml = YAML(typ="safe", pure=True)  # the C parser is YAML 1.1, where `no` is false
+        yaml.default_flow_style = False
+        yaml.sort_base_mapping_type_on_output = False
+        yaml.dump(self.model_dump(mode="json", by_alias=True), stream)
+        return stream.getvalue()
+
+    def save(self, path: Path) -> None:
+        """Writes the merged configuration, whole or not at all; raises RunError when it cannot."""
+        write_text(path, self.to_yaml())
+
+
+def shipped(name: str | Path) -> Path:
+    """Returns the path of a file or folder under `params/`: the caller's own where it exists, else the shipped one.
+
+    Args:
+        name: A path, e.g. `params/demo.yaml`, `mine.yaml`, `params/tiny_base`.
+    """
+    path = Path(name)
+    if path.exists() or path.is_absolute():
+        return path
+    package = Path(__file__).parent
+    relative = Path(*path.parts[1:]) if path.parts[:1] == ("params",) else path
+    for params in (package / "params", package.parent / "params"):
+        if (params / relative).exists():
+            return params / relative
+    return path
+
+
+def load(path: str | Path = DEFAULT_CONFIG, overrides: Iterable[str] = ()) -> Config:
+    """Reads a configuration.
+
+    Args:
+        path: A YAML file; `params/NAME.yaml` falls back to the shipped file of that name.
+        overrides: `section.key=value` strings, the value in YAML; later ones win.
+
+    Raises:
+        ConfigError: The file is missing or malformed, a key is unknown (the nearest right one is named), a value has
+            the wrong type, or an override is not of that form.
+    """
+    file = shipped(path)
+    tree = _read_yaml(file)
+    for override in overrides:
+        _apply(tree, override)
+    try:
+        config = Config.model_validate({**tree, "name": file.stem})
+    except ValidationError as error:
+        raise ConfigError(_explain(error, tree, file)) from error
+    if "name" in tree:
+        raise ConfigError(f"{file}: unknown key name; a configuration is named by its file")
+    return config
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Returns `; did you mean X?` for the known word nearest to a mistyped one, or the known words when none is near."""
+    known = sorted(known)
+    match = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if match:
+        return f"; did you mean {match[0]}?"
+    return f"; known: {', '.join(known)}" if len(known) <= 20 else ""
+
+
+def _read_yaml(file: Path) -> CommentedMap:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        names = sorted({p.name for p in shipped("params/demo.yaml").parent.glob("*.yaml")})
+        raise ConfigError(f"{file}: no such configuration file; shipped ones: {', '.join(names)}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read ({error}); give a YAML file with --config") from error
+    try:
+        tree = YAML(typ="rt").load(text)
+    except YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"{file}: not valid YAML ({problem[:200]}); correct the file") from error
+    if tree is None:
+        return CommentedMap()
+    if not isinstance(tree, CommentedMap):
+        raise ConfigError(f"{file}: holds {type(tree).__name__}, not sections of keys; see params/demo.yaml for the form")
+    return tree
+
+
+def _apply(tree: CommentedMap, override: str) -> None:
+    dotted, separator, text = override.partition("=")
+    keys = dotted.strip().split(".")
+    if not separator or not all(keys):
+        raise ConfigError(f"--set {override}: not of the form section.key=value, e.g. --set training.learning_rate=1e-4")
+    try:
+        value = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise ConfigError(f"--set {override}: the value is not YAML; quote it") from error
+    for key in keys[:-1]:
+        if tree.get(key) is None:
+            tree[key] = CommentedMap()
+        tree = tree[key]
+        if not isinstance(tree, Mapping):
+            raise ConfigError(f"--set {override}: {key} is a value, not a section")
+    tree[keys[-1]] = value
+
+
+def _explain(error: ValidationError, tree: CommentedMap, file: Path) -> str:
+    """One line for pydantic's first complaint: the file and line, the key, the reason, the nearest right key."""
+    first = error.errors()[0]
+    keys = [str(part) for part in first["loc"]]
+    place = f"{file}{_line(tree, keys)}"
+    if first["type"] == "extra_forbidden":
+        section: Any = Config
+        for key in keys[:-1]:
+            section = _fields(section)[key]
+        return f"{place}: unknown key {'.'.join(keys)}{nearest(keys[-1], _fields(section))}"
+    reason = first["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    value = repr(first["input"])
+    return f"{place}: {'.'.join(keys)} {reason} (it is {value[:80]})"
+
+
+def _fields(section: Any) -> dict[str, Any]:
+    return {
+        field.alias or name: field.annotation
+        for name, field in section.model_fields.items()
+        if not (section is Config and name == "name")
+    }
+
+
+def _line(tree: Any, keys: list[str]) -> str:
+    """`:N`, the line of the deepest of `keys` that the file itself holds; "" for an override."""
+    line = ""
+    for key in keys:
+        if not isinstance(tree, CommentedMap) or key not in tree:
+            break
+        position = tree.lc.data.get(key) if tree.lc.data else None
+        line = f":{position[0] + 1}" if position else ""
+        tree = tree[key]
+    return line

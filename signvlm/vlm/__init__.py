@@ -1,0 +1,1 @@
+"""The vision-language recogniser: base, prompt, collator, trainer, ranking, beams."""
