@@ -1,0 +1,139 @@
+"""From the signer's space to pixels: projection, the signer's box, the 64 key points and what hides them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_engineering.synthetic.body import LANDMARKS, Figure
+from data_engineering.synthetic.hand import Array
+from data_engineering.synthetic.signer import Signer
+
+# Distance of the camera and height of the frame, in shoulder widths.
+_DISTANCE, _HEIGHT = 7.0, 2.5
+_ORIGIN_DOWN = 0.512
+
+_HAND = ("wrist", *(f"thumb_{j}" for j in ("cmc", "mcp", "ip", "tip")), *(f"{f}_{j}" for f in ("index", "middle", "ring", "little") for j in ("mcp", "pip", "dip", "tip")))  # fmt: skip
+KEYPOINTS = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+    "right_ankle", *(f"left_hand_{name}" for name in _HAND), *(f"right_hand_{name}" for name in _HAND), "face_nose",
+    "face_left_eye", "face_right_eye", "face_left_ear", "face_right_ear",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A performance as a camera sees it.
+
+    Attributes:
+        points: (T, N, 2) pixels of the frame, continuous: the first pixel covers 0..1.
+        depth: (T, N) towards the camera, shoulder widths.
+        slices: Names of parts of N, as in `Figure`.
+        scale: Pixels a shoulder width.
+        facing: (2, T) how far each palm faces the camera, -1..1.
+    """
+
+    points: Array
+    depth: Array
+    slices: dict[str, slice]
+    scale: float
+    facing: Array
+
+    def part(self, name: str) -> Array:
+        """(T, K, 2)"""
+        return self.points[:, self.slices[name]]
+
+    def near(self, name: str) -> Array:
+        """(T, K) depth."""
+        return self.depth[:, self.slices[name]]
+
+
+def film(figure: Figure, frames: Array, signer: Signer, rng: np.random.Generator) -> Shot:
+    """Projects a figure through the signer's camera.
+
+    Args:
+        figure: The points.
+        frames: (2, T, 3, 3) hand rotations.
+        signer: Gives the camera.
+        rng: Draws its jitter.
+    """
+    side = -1.0 if signer.right_handed else 1.0
+    yaw, roll = np.deg2rad(signer.yaw), np.deg2rad(signer.roll)
+    turn = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]]) @ np.diag([side, 1, 1])
+    seen = figure.points @ turn.T
+    scale = signer.zoom * signer.height / _HEIGHT
+    lens = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]]) * scale
+    flat = (seen[..., :2] * (_DISTANCE / (_DISTANCE - seen[..., 2:]))) @ lens
+    middle = np.array([signer.width / 2, signer.height * _ORIGIN_DOWN]) + np.multiply(signer.shift, signer.height)
+    jitter = rng.normal(0, 1, (len(seen), 1, 2)) * (signer.shake * signer.height)
+    facing = (frames[..., 1] @ turn.T)[..., 2]
+    return Shot(flat + middle + jitter, seen[..., 2], figure.slices, scale, facing)
+
+
+def signer_box(shot: Shot, signer: Signer, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Returns the signer's box (xmin, ymin, xmax, ymax) in pixels, as a detector would draw it: clamped to the frame."""
+    names = ("arm0", "arm1", "hand0", "hand1", "landmarks")
+    points = np.concatenate([shot.part(name).reshape(-1, 2) for name in names])
+    pad = 0.05 * shot.scale
+    points = points[points[:, 1] < signer.height]
+    low, high = points.min(axis=0) - pad, points.max(axis=0) + pad
+    high[1] = signer.height
+    edges = np.concatenate([low, high]) + rng.normal(0, 0.01, 4) * signer.height
+    size = np.array([signer.width, signer.height, signer.width, signer.height])
+    left, top, right, bottom = (int(value) for value in np.clip(np.round(edges), 0, size))
+    return left, top, right, bottom
+
+
+def keypoints(shot: Shot, signer: Signer) -> tuple[Array, Array]:
+    """Returns the key points (T, 64, 2) in pixels of the frame and what is not hidden by something nearer (T, 64) bool.
+
+    Whether a point lies inside the frame is for whoever crops it.
+    """
+    right, left = (0, 1) if signer.right_handed else (1, 0)
+    # Figures are mirrored for left-handers, so +x is the dominant side whatever hand that is.
+    plus, minus = ("right", "left") if signer.right_handed else ("left", "right")
+    at = {name: shot.slices["landmarks"].start + index for index, name in enumerate(LANDMARKS)}
+    places: dict[str, int] = {"nose": at["nose"]}
+    for word, sign in ((plus, "+"), (minus, "-")):
+        places[f"{word}_eye"], places[f"{word}_ear"] = at[f"eye{sign}"], at[f"ear{sign}"]
+    for word, side in (("left", left), ("right", right)):
+        arm, hand = shot.slices[f"arm{side}"].start, shot.slices[f"hand{side}"].start
+        places |= {f"{word}_shoulder": arm, f"{word}_elbow": arm + 1, f"{word}_wrist": arm + 2}
+        places |= {f"{word}_hand_{name}": hand + index for index, name in enumerate(_HAND)}
+        hip = shot.slices["hips"].start + side
+        places |= {f"{word}_hip": hip, f"{word}_knee": hip + 2, f"{word}_ankle": hip + 4}
+    places |= {f"face_{name}": places[name] for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")}
+    order = [places[name] for name in KEYPOINTS]
+    return shot.points[:, order], ~_hidden(shot, order)
+
+
+def _hidden(shot: Shot, order: list[int]) -> Array:
+    """Which points lie behind a forearm, a palm or a finger that they are no part of: (T, len(order)) bool."""
+    ends, widths, owners = [], [], []
+    for side in (0, 1):
+        arm, hand = shot.slices[f"arm{side}"].start, shot.slices[f"hand{side}"].start
+        ends += [(arm + 1, arm + 2)]
+        widths += [0.075]
+        owners += [(arm + 1, arm + 2, hand)]
+        for finger in range(5):
+            first = hand + 1 + 4 * finger
+            bones = [(first + j, first + j + 1) for j in range(3)]
+            ends += bones
+            widths += [0.045 if finger == 0 else 0.038] * 3
+            owners += [(first, first + 1, first + 2, first + 3)] * 3
+            if finger:
+                ends += [(hand, first)]
+                widths += [0.055]
+                owners += [(hand, arm + 2, hand + 1, hand + 2, hand + 5, hand + 9, hand + 13, hand + 17)]
+    one, other = np.array(ends).T
+    a, b = shot.points[:, None, one], shot.points[:, None, other]
+    point = shot.points[:, order, None]
+    ab = b - a
+    along = ((point - a) * ab).sum(-1) / np.maximum((ab * ab).sum(-1), 1e-9)
+    along = np.clip(along, 0, 1)
+    gap = point - a - along[..., None] * ab
+    near = (gap * gap).sum(-1) < (np.array(widths) * shot.scale) ** 2
+    za, zb = shot.depth[:, None, one], shot.depth[:, None, other]
+    front = za + along * (zb - za) > shot.depth[:, order, None] + 0.03
+    own = np.array([[index in owner for owner in owners] for index in order])
+    return (near & front & ~own).any(-1)

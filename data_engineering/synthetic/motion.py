@@ -1,0 +1,285 @@
+"""A sign performed: joints over time, from the sign's parameters, the signer's body and the clip's own variation.
+
+Rest, preparation, stroke, retraction, rest. Every pose comes from the same three steps: where the contact is (location +
+movement), how the hand is turned, and two-link inverse kinematics for the arm, so bone lengths are exact by construction.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_engineering.synthetic.hand import RELAXED, HANDSHAPES, Array, contact_point, hand_points
+from data_engineering.synthetic.phonology import DIRECTIONS, FREE, HEAD, LOCATIONS, ON_BASE, SIZES, Sign
+from data_engineering.synthetic.rotation import about, frame, multiply, slerp, to_matrix
+from data_engineering.synthetic.signer import Signer
+
+HAND, UPPER_ARM, FOREARM = 0.46, 0.74, 0.66
+NECK = np.array([0.0, -0.40, 0.04])
+PHASES = ("rest", "preparation", "stroke", "retraction")
+_REST_SHAPE = RELAXED
+# Movements in shoulder widths (nod, wave and twist: degrees) at size medium and amplitude 1.
+_SPAN = {"tap": 0.17, "path": 0.42, "circle": 0.17, "shake": 0.17, "nod": 55.0, "wave": 34.0, "twist": 48.0}
+_MIN_STROKE, _SECONDS_PER_REPEAT = 0.95, 0.62
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a clip's phases begin and end, in seconds."""
+
+    preparation: float
+    stroke: float
+    retraction: float
+    rest: float
+    duration: float
+
+    def phases(self, times: Array) -> Array:
+        """Returns the index into `PHASES` at each time."""
+        bounds = [0.0, self.preparation, self.stroke, self.retraction, self.rest]
+        return np.array([0, 1, 2, 3, 0])[np.searchsorted(bounds, times, side="right") - 1]
+
+    def progress(self, times: Array) -> tuple[Array, Array]:
+        """Returns (u, w): the stroke's progress and the weight of the signing pose against rest, both 0..1."""
+        u = np.clip((times - self.stroke) / (self.retraction - self.stroke), 0, 1)
+        up = ease((times - self.preparation) / (self.stroke - self.preparation))
+        down = ease((times - self.retraction) / (self.rest - self.retraction))
+        return u, up * (1 - down)
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """Joints over time in the signer's space (see `phonology`), the dominant arm first.
+
+    Attributes:
+        arms: (2, T, 3, 3) shoulder, elbow, wrist.
+        hands: (2, T, 21, 3) joints of `hand`.
+        frames: (2, T, 3, 3) hand rotations, columns f, n, r.
+        head: (T, 3, 3) rotation of the head about the neck.
+        body: (T, 3) sway of the trunk.
+        mouth: (T,) how far the mouth is open, 0..1.
+        eyes: (T,) how far the eyes are open, 0..1.
+    """
+
+    arms: Array
+    hands: Array
+    frames: Array
+    head: Array
+    body: Array
+    mouth: Array
+    eyes: Array
+
+
+def ease(x: Array) -> Array:
+    """Minimum-jerk progress (Flash & Hogan 1985): 10x^3 - 15x^4 + 6x^5 on [0, 1]."""
+    x = np.clip(x, 0, 1)
+    return x**3 * (10 - 15 * x + 6 * x * x)
+
+
+def timing(sign: Sign, signer: Signer, rng: np.random.Generator) -> Timing:
+    """Draws a clip's timing: longer strokes for repeats, all of it at the signer's pace."""
+    pace = signer.speed * rng.uniform(0.92, 1.08)
+    stroke = max(_MIN_STROKE, _SECONDS_PER_REPEAT * sign.repeats) * rng.uniform(0.97, 1.1)
+    lengths = np.array([rng.uniform(0.05, 0.35), 0.45 / pace, stroke / pace, 0.42 / pace, rng.uniform(0.05, 0.3)])
+    return Timing(*(float(value) for value in np.cumsum(lengths)))
+
+
+def perform(sign: Sign, signer: Signer, times: Array, when: Timing, rng: np.random.Generator) -> Performance:
+    """Performs a sign.
+
+    Args:
+        sign: What.
+        signer: Who.
+        times: (T,) seconds from the clip's start.
+        when: The clip's timing.
+        rng: Draws what differs from clip to clip: sway, small offsets, blinks.
+    """
+    u, w = when.progress(times)
+    body, head, mouth, eyes = _sway(times, w, rng)
+    place = _Places(signer, body, head, rng)
+    tilt = about("r", rng.normal(0, 4)), about("n", rng.normal(0, 4)), about("f", rng.normal(0, 5))
+    amplitude = signer.amplitude * rng.uniform(0.93, 1.07)
+    length = HAND * signer.hand
+    shoulders = body + np.array([0.5, 0.0, 0.0])
+
+    base = None
+    if sign.hands == "base":
+        base = _base_hand(sign, place, length)
+    strokes = [_stroke(sign, u, amplitude, place, length, base, second=False)]
+    if sign.hands in ("symmetric", "alternating"):
+        strokes.append(_stroke(sign, u, amplitude, place, length, None, second=True))
+    elif base is not None:
+        shape, turn, wrist = base
+        moving = _offset(sign, u, amplitude, second=False) * [-1, 1, 1] if sign.base_moves == "yes" else 0.0
+        strokes.append((np.broadcast_to(shape, (len(u), len(shape))), turn, wrist + moving))
+    else:
+        strokes.append(None)
+
+    arms, hands, frames = [], [], []
+    for side, stroke in enumerate(strokes):
+        rest_turn = frame(DIRECTIONS["down"] + [-0.12, 0, 0.1], DIRECTIONS["in"])
+        rest_wrist = np.array(signer.rest) * [1, 1, 1] + rng.normal(0, 0.012, 3) + body
+        weight = w if stroke else np.zeros_like(w)
+        shape, turn, wrist = stroke or (_REST_SHAPE[None], rest_turn, rest_wrist)
+        turn = slerp(
+            rest_turn, multiply(turn, multiply(tilt[0], multiply(tilt[1], tilt[2]))) if stroke else turn, weight
+        )
+        turned = to_matrix(turn)
+        # The hand takes its shape early in the preparation and keeps it well into the retraction.
+        formed = np.clip(weight * 1.6, 0, 1)[:, None]
+        shape = _REST_SHAPE + (shape - _REST_SHAPE) * formed
+        bow = (weight * (1 - weight))[:, None] * np.array([0.16, 0, 0.7])
+        target = rest_wrist + (wrist - rest_wrist) * weight[:, None] + bow
+        arm = _arm(shoulders, target, turned[:, :, 0], signer.arm)
+        hand = hand_points(shape, turned, arm[:, 2], length)
+        mirror = np.array([1.0 if side == 0 else -1.0, 1, 1])
+        arms.append(arm * mirror)
+        hands.append(hand * mirror)
+        frames.append(turned * mirror[:, None])
+    return Performance(np.stack(arms), np.stack(hands), np.stack(frames), head, body, mouth, eyes)
+
+
+class _Places:
+    """Locations in one clip: on this signer's head and trunk, moving with them, with this clip's own small offset."""
+
+    def __init__(self, signer: Signer, body: Array, head: Array, rng: np.random.Generator) -> None:
+        self.signer, self.body, self.head = signer, body, head
+        self.on_head = rng.normal(0, 0.010, 3)
+        self.free = rng.normal(0, 0.025, 3) + signer.habit
+
+    def at(self, location: str) -> Array:
+        """(T, 3)"""
+        place = LOCATIONS[location]
+        if location in HEAD:
+            return NECK + self.body + self.head @ (self.signer.head * (place - NECK) + self.on_head)
+        return self.body + place + (self.free if location in FREE else self.on_head)
+
+
+def _stroke(sign: Sign, u: Array, amplitude: float, place: _Places, length: float, base: tuple | None, second: bool):  # type: ignore[no-untyped-def,type-arg]
+    """One hand's stroke in its own side's space: handshape (T, 25), rotation (T, 4), wrist (T, 3)."""
+    progress = _end_progress(sign, u)[:, None]
+    shape = HANDSHAPES[sign.shape] + np.zeros((len(u), 1))
+    if sign.end_shape:
+        shape = shape + progress * (HANDSHAPES[sign.end_shape] - shape)
+    if sign.movement == "wiggle":
+        play = np.sin(2 * np.pi * 3 * u[:, None] + np.array([0, 1.7, 3.4, 5.1])) * 16 + 12
+        shape[:, 0:12:3] += play * np.sin(np.pi * u)[:, None]
+    turn = frame(DIRECTIONS[sign.fingers], DIRECTIONS[sign.palm])
+    if sign.end_fingers or sign.end_palm:
+        end = frame(DIRECTIONS[sign.end_fingers or sign.fingers], DIRECTIONS[sign.end_palm or sign.palm])
+        turn = slerp(turn, end, progress[:, 0])
+    span = _SPAN.get(sign.movement, 0.0) * SIZES[sign.size] * amplitude
+    swing = np.sin(2 * np.pi * sign.repeats * u)
+    if sign.movement == "nod":
+        turn = multiply(turn, about("r", span * np.sin(np.pi * sign.repeats * u) ** 2))
+    elif sign.movement == "wave":
+        turn = multiply(turn, about("n", span * swing))
+    elif sign.movement == "twist":
+        turn = multiply(turn, about("f", span * swing))
+    turned = to_matrix(turn)
+    if base is not None and sign.location == ON_BASE:
+        target = _on_base(sign, base, length)
+    else:
+        target = place.at(sign.location)
+        if sign.movement == "line":
+            target = target + (place.at(sign.to) - target) * ease(u)[:, None]
+    if second or sign.hands in ("symmetric", "alternating"):
+        # Two mirrored hands need room for each other.
+        target = np.maximum(target, [0.11, -9, -9])
+    target = target + _offset(sign, u, amplitude, second)
+    grip = contact_point(shape, sign.contact)
+    return shape, turn, target - length * np.einsum("tij,tj->ti", np.broadcast_to(turned, (len(u), 3, 3)), grip)
+
+
+def _end_progress(sign: Sign, u: Array) -> Array:
+    """How far the hand has turned into its `end_*` values."""
+    return ease(u) if sign.repeats == 1 else np.sin(np.pi * sign.repeats * u) ** 2
+
+
+def _offset(sign: Sign, u: Array, amplitude: float, second: bool) -> Array:
+    """The contact's movement away from its location: (T, 3)."""
+    span = _SPAN.get(sign.movement, 0.0) * SIZES[sign.size] * amplitude
+    half = 0.5 if second and sign.hands == "alternating" else 0.0
+    n = sign.repeats
+    if sign.movement == "tap":
+        return -span * (np.cos(np.pi * (n * u + half)) ** 2)[:, None] * DIRECTIONS[sign.direction]
+    if sign.movement == "path":
+        middle = 0.5 if sign.location in FREE else 0.0
+        go = _strokes(u, n) if not half else 1 - _strokes(u, n)
+        return span * (go - middle)[:, None] * DIRECTIONS[sign.direction]
+    if sign.movement == "shake":
+        return span * np.sin(2 * np.pi * (n * u + half))[:, None] * DIRECTIONS[sign.direction]
+    if sign.movement == "circle":
+        # As a viewer of a right-handed signer sees it: +x is the picture's left.
+        way = -1.0 if sign.direction == "clockwise" else 1.0
+        angle = 2 * np.pi * (n * (0.35 * ease(u) + 0.65 * u) + half) * way
+        across, along = np.sin(angle), np.cos(angle)
+        zero = np.zeros_like(u)
+        axes = {"frontal": (across, -along, zero), "floor": (across, zero, -along), "side": (zero, -along, across)}
+        return span * np.stack(axes[sign.plane], axis=1)
+    return np.zeros((len(u), 3))
+
+
+def _strokes(u: Array, n: int) -> Array:
+    """n strokes from 0 to 1, with quicker ways back between them."""
+    if n == 1:
+        return ease(u)
+    cycle = 1 / (n - 0.35)
+    part = (u / cycle) % 1
+    return np.where(part < 0.65, ease(part / 0.65), 1 - ease((part - 0.65) / 0.35))
+
+
+def _base_hand(sign: Sign, place: _Places, length: float):  # type: ignore[no-untyped-def]
+    """The base hand in its own side's space: handshape (25,), rotation (4,), wrist (T, 3). Its middle is at `mid`."""
+    shape = HANDSHAPES[sign.base_shape]
+    turn = frame(DIRECTIONS[sign.base_fingers], DIRECTIONS[sign.base_palm])
+    middle = contact_point(shape[None], _middle(sign.base_shape))[0]
+    target = place.at("mid") * [0, 1, 1] + [-0.02, 0.08, 0]
+    return shape, turn, target - length * (to_matrix(turn) @ middle)
+
+
+def _on_base(sign: Sign, base: tuple, length: float) -> Array:  # type: ignore[type-arg]
+    """Where the dominant hand meets the base hand, in the dominant side's space: (T, 3)."""
+    shape, turn, wrist = base
+    middle = contact_point(shape[None], _middle(sign.base_shape))[0]
+    touch = (wrist + length * (to_matrix(turn) @ middle)) * [-1, 1, 1]
+    room = DIRECTIONS[sign.direction] if sign.movement == "tap" else DIRECTIONS["down"]
+    return touch - 0.07 * room + [0, 0, 0.03]
+
+
+def _middle(shape: str) -> str:
+    return "knuckles" if shape in ("S", "A", "thumb-up") else "index_tip" if shape in ("1", "X") else "palm"
+
+
+def _arm(shoulder: Array, wrist: Array, fingers: Array, scale: float) -> Array:
+    """Two-link inverse kinematics: (T, 3, 3) shoulder, elbow, wrist; a wrist out of reach is drawn in.
+
+    The elbow hangs down and out, and gives way to the hand: a forearm in line with the fingers spares the wrist.
+    """
+    upper, fore = UPPER_ARM * scale, FOREARM * scale
+    reach = wrist - shoulder
+    distance = np.linalg.norm(reach, axis=1, keepdims=True)
+    axis = reach / distance
+    distance = np.clip(distance, 0.35 * upper, 0.995 * (upper + fore))
+    pole = np.array([0.55, 1.0, -0.10]) - 0.75 * fingers
+    pole[:, 0] = np.maximum(pole[:, 0], 0.35)
+    pole -= (pole * axis).sum(axis=1, keepdims=True) * axis
+    pole /= np.linalg.norm(pole, axis=1, keepdims=True)
+    along = (upper**2 - fore**2 + distance**2) / (2 * distance)
+    elbow = shoulder + axis * along + pole * np.sqrt(np.maximum(upper**2 - along**2, 0))
+    return np.stack([shoulder, elbow, shoulder + axis * distance], axis=1)
+
+
+def _sway(times: Array, w: Array, rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
+    """Breathing and balance: body (T, 3), head rotation (T, 3, 3), mouth (T,), eyes (T,)."""
+    rate, start = rng.uniform(0.25, 0.7, 6), rng.uniform(0, 2 * np.pi, 6)
+    wave = np.sin(2 * np.pi * rate * times[:, None] + start)
+    body = wave[:, :3] * [0.012, 0.006, 0.010]
+    angles = np.deg2rad(wave[:, 3:] * [2.5, 2.5, 4.0] + rng.normal(0, 1.5, 3) + w[:, None] * rng.normal(0, [2, 2, 3]))
+    roll, nod, turn = angles.T
+    zero, one = np.zeros_like(roll), np.ones_like(roll)
+    # Small angles: the first-order rotation, made orthonormal to well below a pixel by its quaternion.
+    quaternion = np.stack([one, nod / 2, turn / 2, roll / 2], axis=1)
+    quaternion /= np.linalg.norm(quaternion, axis=1, keepdims=True)
+    mouth = w * np.clip(np.sin(2 * np.pi * rng.uniform(1.0, 2.2) * times + start[0]), 0, 1) * rng.uniform(0, 0.8)
+    blink = rng.uniform(0, times[-1] + 1.5)
+    eyes = 1 - np.exp(-(((times - blink) / 0.06) ** 2)) * (one + zero)
+    return body, to_matrix(quaternion), mouth, eyes
