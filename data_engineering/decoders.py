@@ -1,0 +1,201 @@
+"""Two readers of one file with one interface: decord first, PyAV where decord is wrong or refuses.
+
+decord (the decord2 build) reads MP4 files whose packets it indexes as they are shown. It is not used where it was
+measured to be wrong: rotated files (it returns four channels in another order), frames hidden at the start by an edit
+list, other containers (it takes no format, so FFmpeg would guess it), and time stamps that differ from the packets'.
+Where an edit list hides frames at the END (13 of the 88 shared clips) it counts them and repeats the last frame
+instead; there only the shown ones are asked for.
+
+A reader belongs to the thread and the process that opened it: decord hangs across a fork and aborts across threads.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import av
+import decord
+import numpy as np
+
+from data_engineering.container import MP4, Container, open_container, video_stream
+from data_engineering.reasons import ClipError
+
+decord.logging.set_level(decord.logging.QUIET)
+
+Timed = tuple[float, np.ndarray]
+"""Seconds since the first frame, and the frame: uint8 (H, W, 3) RGB, upright."""
+
+
+class Reader(Protocol):
+    """Reads the frames of one file."""
+
+    name: str
+
+    def scan(self, start: float, end: float) -> Iterator[Timed]:
+        """Decodes, in order, every frame shown at or after `start` and before `end` (seconds).
+
+        Raises:
+            ClipError: undecodable.
+        """
+
+    def at(self, times: np.ndarray, start: float, end: float) -> list[Timed]:
+        """Returns, for each of the ascending `times` (seconds), the frame of `start`..`end` that is shown then.
+
+        Raises:
+            ClipError: undecodable, no_frames.
+        """
+
+
+def open_reader(container: Container) -> Reader:
+    """Opens decord where it is right for this file, else PyAV."""
+    if container.format == MP4 and container.rotation == 0 and container.regular and container.tail_hidden:
+        try:
+            reader = DecordReader(container)
+        except ClipError:
+            return AvReader(container)
+        if reader.agrees():
+            return reader
+    return AvReader(container)
+
+
+def indices_at(timestamps: np.ndarray, times: np.ndarray, start: float, end: float) -> np.ndarray:
+    """Returns the index of the frame shown at each time, among those that begin in `start`..`end`.
+
+    Args:
+        timestamps: float64 (n,), ascending seconds.
+        times: (T,) seconds.
+        start: Frames before it are not used, seconds.
+        end: Frames at or after it are not used, seconds.
+
+    Raises:
+        ClipError: no_frames, if no frame begins in the range.
+    """
+    first, behind = np.searchsorted(timestamps, [start - TOLERANCE, end - TOLERANCE])
+    if behind <= first:
+        raise ClipError("no_frames", f"no frame between {start:.2f} and {end:.2f} s")
+    shown = np.searchsorted(timestamps, np.asarray(times) + TOLERANCE, side="right") - 1
+    return np.clip(shown, first, behind - 1)
+
+
+TOLERANCE = 5e-4
+"""Seconds by which two time stamps of one frame may differ through rounding (a container may count milliseconds)."""
+
+
+class DecordReader:
+    """Reads with decord; see the module's text for when."""
+
+    name = "decord"
+
+    def __init__(self, container: Container) -> None:
+        self.timestamps = container.timestamps
+        try:
+            # One thread: a worker is one of several processes, and the order of frames stays the same.
+            self._reader = decord.VideoReader(str(container.path.absolute()), num_threads=1)
+            self._stamps = self._reader.get_frame_timestamp(range(len(self._reader)))[:, 0]
+        except _DECORD_ERRORS as error:
+            raise ClipError("undecodable", _first_line(error)) from error
+
+    def agrees(self) -> bool:
+        """Tells whether decord's index holds the container's frames (perhaps with hidden ones behind them)."""
+        shown = len(self.timestamps)
+        if len(self._stamps) < shown:
+            return False
+        # decord keeps seconds in float32.
+        stamps = self._stamps[:shown] - self._stamps[0]
+        return bool(np.allclose(stamps, self.timestamps, rtol=1e-6, atol=4 * TOLERANCE))
+
+    def scan(self, start: float, end: float) -> Iterator[Timed]:
+        """Decodes a range; see `Reader`."""
+        first, behind = np.searchsorted(self.timestamps, [start - TOLERANCE, end - TOLERANCE])
+        try:
+            if first < behind:
+                self._reader.seek_accurate(int(first))
+            for index in range(first, behind):
+                yield float(self.timestamps[index]), self._reader.next().asnumpy()
+        except _DECORD_ERRORS as error:
+            raise ClipError("undecodable", _first_line(error)) from error
+
+    def at(self, times: np.ndarray, start: float, end: float) -> list[Timed]:
+        """Decodes the frames shown at `times`; see `Reader`."""
+        indices = indices_at(self.timestamps, times, start, end)
+        try:
+            frames = self._reader.get_batch(indices.tolist()).asnumpy()
+        except _DECORD_ERRORS as error:
+            raise ClipError("undecodable", _first_line(error)) from error
+        return [(float(self.timestamps[index]), frame) for index, frame in zip(indices, frames, strict=True)]
+
+
+class AvReader:
+    """Reads with PyAV, any container that `sniff` knows."""
+
+    name = "pyav"
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    def scan(self, start: float, end: float) -> Iterator[Timed]:
+        """Decodes a range; see `Reader`."""
+        for time, frame in self._decode(start, end):
+            if time >= start - TOLERANCE:
+                yield time, self._pixels(frame)
+
+    def at(self, times: np.ndarray, start: float, end: float) -> list[Timed]:
+        """Decodes the frames shown at `times`; see `Reader`."""
+        chosen: list[Timed] = []
+        shown: Timed | None = None
+        before: tuple[float, av.VideoFrame] | None = None
+        for entry in self._decode(start, end):
+            if entry[0] < start - TOLERANCE:
+                continue
+            while before is not None and len(chosen) < len(times) and times[len(chosen)] + TOLERANCE < entry[0]:
+                shown = shown or (before[0], self._pixels(before[1]))
+                chosen.append(shown)
+            before, shown = entry, None
+        if before is None:
+            raise ClipError("no_frames", f"no frame between {start:.2f} and {end:.2f} s")
+        shown = before[0], self._pixels(before[1])
+        return chosen + [shown] * (len(times) - len(chosen))
+
+    def _decode(self, start: float, end: float) -> Iterator[tuple[float, "av.VideoFrame"]]:
+        """Yields frames before `end`, beginning no later than `start`, in the order shown."""
+        source = self._container
+        count, last = 0, -np.inf
+        with open_container(source.path, source.format) as container:
+            stream = video_stream(container)
+            tick = float(stream.time_base or 0)
+            try:
+                if source.regular and start > _LEAD and source.format in _SEEKABLE:
+                    container.seek(int((start - _LEAD + source.origin) / tick), stream=stream)
+                for frame in container.decode(stream):
+                    if source.regular and frame.pts is not None:
+                        time = frame.pts * tick - source.origin
+                    else:
+                        # Made-up times count frames, as `inspect` made them up.
+                        time = float(source.timestamps[min(count, len(source.timestamps) - 1)])
+                    count += 1
+                    if time >= end - TOLERANCE:
+                        return
+                    if time > last:
+                        last = time
+                        yield time, frame
+            except (av.FFmpegError, ValueError) as error:
+                # What comes before a broken end is still the clip; `survey` counts what is missing.
+                if count == 0:
+                    raise ClipError("undecodable", _first_line(error)) from error
+
+    def _pixels(self, frame: "av.VideoFrame") -> np.ndarray:
+        # Some streams change their size on the way.
+        pixels = frame.to_ndarray(format="rgb24", width=self._container.width, height=self._container.height)
+        return np.ascontiguousarray(np.rot90(pixels, -self._container.rotation // 90))
+
+
+# Seeking may land a few frames late where a group of pictures is open; this many seconds earlier is safe.
+_LEAD = 1.0
+_SEEKABLE = (MP4, "matroska")
+
+# decord raises plain RuntimeError for most broken files, its own error for others, and asserts on a count of zero.
+_DECORD_ERRORS = (RuntimeError, decord.base.DECORDError, AssertionError, IndexError, StopIteration, ValueError)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:200] if lines else type(error).__name__

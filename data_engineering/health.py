@@ -1,0 +1,179 @@
+"""The health of a data root: health.json for programs, health.html for people."""
+
+import base64
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+
+from data_engineering.clip import SPLITS, Clip, Manifests, read_json, write_json, write_text
+from data_engineering.errors import RunError
+from data_engineering.reasons import REMEDIES, ClipError
+from data_engineering.sandbox import cores, run_many
+from data_engineering.settings import PreprocessSettings, ValidateSettings
+from data_engineering.splits import leakage
+from data_engineering.stage import Expected
+from data_engineering.video import clip_frames
+
+_SHOWN_CLIPS, _SHOWN_FRAMES, _THUMBNAIL = 12, 5, 112
+# A host that is gone answers every address with one and the same body.
+_ONE_BODY = 3
+
+
+def summary(
+    wanted: Expected,
+    rows: Sequence[dict[str, Any]],
+    corrupted: Sequence[dict[str, Any]],
+    missing: Sequence[Clip],
+    strays: Sequence[str],
+) -> dict[str, Any]:
+    """Returns the content of health.json.
+
+    Args:
+        wanted: What should be there.
+        rows: Validated rows.
+        corrupted: Corrupted rows.
+        missing: Clips whose file is absent.
+        strays: Names of files that the selection does not know.
+    """
+    by_source = {clip.video_id: clip.source for clip in wanted.clips}
+    states = {row["video_id"]: "validated" for row in rows} | {row["video_id"]: "corrupted" for row in corrupted}
+    sources: dict[str, Counter[str]] = defaultdict(Counter)
+    splits: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+    for clip in wanted.clips:
+        state = states.get(clip.video_id, "missing")
+        sources[by_source[clip.video_id]][state] += 1
+        splits[clip.split][state] += 1
+    covered = {row["gloss"] for row in rows}
+    bodies = Counter(row["media"]["sha256"] for row in rows)
+    notes = [
+        f"{count} clips: {note}" for note, count in Counter(_kind(n) for row in rows for n in row["notes"]).items()
+    ]
+    if strays:
+        named = ", ".join(strays[:5]) + (", ..." if len(strays) > 5 else "")
+        notes.append(f"{len(strays)} files in raw_videos are not in the selection and are left alone: {named}")
+    notes += [
+        f"glossary word {word!r} is not in the index; nearest: {', '.join(near)}" for word, near in wanted.unmatched
+    ]
+    notes += [f"index entry {entry.where}: {entry.reason}" for entry in wanted.adjusted]
+    notes += [f"{n} clips are one identical file ({digest[:12]})" for digest, n in bodies.items() if n > _ONE_BODY]
+    without = [gloss for gloss in wanted.glosses if gloss not in covered]
+    return {
+        "counts": {
+            "expected": len(wanted.clips),
+            "validated": len(rows),
+            "corrupted": len(corrupted),
+            "missing": len(missing),
+            "refused_entries": len(wanted.refused),
+            "glosses": len(wanted.glosses),
+            "glosses_without_a_clip": len(without),
+            "not_in_index": len(strays),
+        },
+        "splits": {split: _coverage(counter) for split, counter in splits.items()},
+        "sources": {source: _coverage(counter) for source, counter in sorted(sources.items())},
+        "reasons": dict(Counter(row["reason"] for row in corrupted).most_common()),
+        "decoders": dict(Counter(row["media"]["decoder"] for row in rows).most_common()),
+        "leakage": leakage(rows),
+        "glosses_without_a_clip": without,
+        "notes": notes,
+        "corrupted": list(corrupted),
+        "missing": [
+            {key: getattr(clip, key) for key in ("video_id", "gloss", "signer_id", "split", "url")} for clip in missing
+        ],
+        "refused_entries": [{"where": entry.where, "reason": entry.reason} for entry in wanted.refused],
+    }
+
+
+def write(
+    manifests: Manifests,
+    report: dict[str, Any],
+    rows: Sequence[dict[str, Any]],
+    settings: ValidateSettings,
+    preprocess: PreprocessSettings,
+    *,
+    changed: bool,
+) -> None:
+    """Writes health.json and health.html; leaves both alone if nothing has changed.
+
+    Raises:
+        RunError: The disk is full.
+    """
+    if not changed and manifests.health_page.is_file() and _same(manifests.health, report):
+        return
+    write_json(manifests.health, report)
+    write_text(manifests.health_page, page(report, _pictures(rows, settings, preprocess)))
+
+
+def page(report: dict[str, Any], pictures: Sequence[dict[str, Any]]) -> str:
+    """Returns the HTML page; everything in it is escaped, and it loads nothing.
+
+    Args:
+        report: As `summary` returns it.
+        pictures: {video_id, gloss, split, frames: [data: URI, ...]} a clip.
+    """
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = files("data_engineering").joinpath("health.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(template).render(health=report, pictures=pictures, remedies=REMEDIES, splits=SPLITS)
+
+
+def _coverage(counter: Counter[str]) -> dict[str, Any]:
+    total = counter.total()
+    states = {state: counter[state] for state in ("validated", "corrupted", "missing")}
+    return {"expected": total, **states, "coverage": round(counter["validated"] / total, 4) if total else None}
+
+
+def _kind(note: str) -> str:
+    """A note without what differs from clip to clip, so that alike ones are counted together."""
+    return "".join("#" if c.isdigit() else c for c in note.split(":")[0]).replace("##", "#").replace("##", "#")
+
+
+def _same(path: Path, report: dict[str, Any]) -> bool:
+    try:
+        return bool(read_json(path, "") == report)
+    except RunError:
+        return False
+
+
+def _pictures(
+    rows: Sequence[dict[str, Any]], settings: ValidateSettings, preprocess: PreprocessSettings
+) -> list[dict[str, Any]]:
+    """Thumbnails of a few clips, evenly from the whole list."""
+    if not rows:
+        return []
+    chosen = [rows[i] for i in sorted({round(i) for i in np.linspace(0, len(rows) - 1, _SHOWN_CLIPS)})]
+    small = preprocess.model_copy(update={"size": _THUMBNAIL})
+    outcomes: Iterable[tuple[Any, list[str] | ClipError]] = run_many(
+        _thumbnails,
+        [(row, small) for row in chosen],
+        workers=min(settings.workers or cores(), len(chosen)),
+        timeout=settings.timeout,
+        max_memory=settings.max_memory,
+    )
+    return [
+        {"video_id": row["video_id"], "gloss": row["gloss"], "split": row["split"], "frames": frames}
+        for (row, _), frames in outcomes
+        if not isinstance(frames, ClipError)
+    ]
+
+
+def _thumbnails(job: tuple[dict[str, Any], PreprocessSettings]) -> list[str]:
+    row, settings = job
+    media = row["media"]
+    frames, _ = clip_frames(
+        Path(row["video_path"]),
+        bbox=row["bbox"],
+        start=media["start"],
+        end=media["end"],
+        num_frames=_SHOWN_FRAMES,
+        preprocess=settings,
+    )
+    uris = []
+    for frame in frames:
+        _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
+        uris.append("data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode())
+    return uris

@@ -1,0 +1,45 @@
+"""Why a clip cannot be used: one exception, one table of reason codes, each with its remedy."""
+
+REMEDIES = {
+    "not_a_file": "A folder, a pipe or a broken link lies where the clip should be; delete it and run download again.",
+    "outside_root": "The file is a link that leaves the data root; put the clip itself into raw_videos.",
+    "unreadable": "The file exists but cannot be read; check its permissions and the disk.",
+    "empty": "The file has no bytes; delete it and run download again.",
+    "html": "The host answered with a web page; the clip is gone, needs a login, or must be fetched by hand.",
+    "playlist": "The file only points at other files; fetch the video it names and put that in its place.",
+    "not_video": "The file is no known video container; delete it and run download again.",
+    "moov_missing": "The MP4's index was never written, so the download broke off; delete it and run download again.",
+    "truncated": "The file ends before its clip does; delete it and run download again.",
+    "no_video_stream": "The file holds sound only; look for another copy of the clip.",
+    "no_frames": "The container holds no frame that decodes; look for another copy of the clip.",
+    "too_short": "Fewer frames than validate.min_frames are left; look at the clip, or lower that key.",
+    "black": "Every frame of the kept range is black; look for another copy of the clip.",
+    "too_large": "The clip is beyond a limit of the validate section; raise that limit if you trust the file.",
+    "undecodable": "The codec or its data is broken; play the file, re-encode it, or delete it and download again.",
+    "timeout": "Decoding took longer than validate.timeout; raise that on a busy machine, or leave the file out.",
+    "memory": "Decoding needed more than validate.max_memory; raise it if you trust the file.",
+    "crashed": "The decoder itself died on this file; re-encode it or leave it out.",
+}
+
+
+class ClipError(Exception):
+    """A clip cannot be used.
+
+    Attributes:
+        reason: A key of `REMEDIES`.
+        detail: What was found in this file, in words.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        # Both go to Exception, so that the error survives the way back from a worker process.
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it, as one sentence."""
+        return REMEDIES[self.reason]

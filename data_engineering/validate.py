@@ -1,0 +1,289 @@
+"""Every clip decoded, ahead of time: what training will use, what it will not and why, and the health of the whole.
+
+Each file is judged in a process that can be killed. A second run judges only files that are new or changed (size and
+time of change, limits and range); a file that ran out of time or memory is always tried again.
+"""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from data_engineering import health, stage
+from data_engineering.clip import SPLITS, Clip, Manifests, read_json, video_path, write_json
+from data_engineering.crop import fit_box
+from data_engineering.errors import ConfigError, RunError
+from data_engineering.reasons import ClipError
+from data_engineering.report import Report
+from data_engineering.sandbox import cores, run_many
+from data_engineering.settings import DataSettings, DownloadSettings, PreprocessSettings, ValidateSettings
+from data_engineering.video import clip_frames, survey
+
+# Judgements of another version of this module are not reused.
+_VERSION = 1
+# These may pass on a less busy machine.
+_TRANSIENT = {"timeout", "memory", "unreadable"}
+# As many frames are read the way training reads them, as a last check; their size does not matter.
+_CHECK_SIZE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to judge, as a worker gets it.
+
+    Attributes:
+        path: The file.
+        inside: The folder that the file must not leave by a link; None if any file will do.
+        frame_start: First frame of the sign, 1-indexed at `fps`.
+        frame_end: Last frame at `fps`, or -1.
+        fps: The clock of the two, frames a second.
+        trimmed: The file is already cut to them.
+        limits: What a file may cost.
+        preprocess: What training will read.
+    """
+
+    path: Path
+    inside: Path | None
+    frame_start: int
+    frame_end: int
+    fps: float
+    trimmed: bool
+    limits: ValidateSettings
+    preprocess: PreprocessSettings
+
+    def stamp(self) -> str:
+        """Identifies the file's state and all that its judgement depends on."""
+        try:
+            status = self.path.stat()
+            state: tuple[int, ...] = (status.st_size, status.st_mtime_ns)
+        except OSError:
+            state = ()
+        limits = self.limits.model_dump(exclude={"workers", "timeout", "max_memory"})
+        shown = self.preprocess.model_dump(include={"cut_black", "num_frames", "stored_frames"})
+        told = [_VERSION, state, self.frame_start, self.frame_end, self.fps, self.trimmed, limits, shown]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def judge(job: Job) -> dict[str, Any]:
+    """Decodes one file as training will and to the end of its range; runs in a worker.
+
+    Returns:
+        The `media` entry of a validated row, with its notes under "notes".
+
+    Raises:
+        ClipError: The file cannot be used.
+    """
+    if job.inside is not None and not _lies_in(job.path, job.inside):
+        raise ClipError("outside_root", f"links to {os.path.realpath(job.path)}")
+    media = survey(
+        job.path,
+        frame_start=job.frame_start,
+        frame_end=job.frame_end,
+        fps=job.fps,
+        trimmed=job.trimmed,
+        validate=job.limits,
+        preprocess=job.preprocess,
+    )
+    count = job.preprocess.stored_frames or job.preprocess.num_frames
+    small = job.preprocess.model_copy(update={"size": _CHECK_SIZE})
+    clip_frames(job.path, bbox=None, start=media.start, end=media.end, num_frames=count, preprocess=small)
+    status = job.path.stat()
+    with job.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {**asdict(media), "sha256": digest, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+def validate(
+    data: DataSettings,
+    download: DownloadSettings,
+    settings: ValidateSettings,
+    preprocess: PreprocessSettings,
+    prompt: str,
+    *,
+    progress: bool = True,
+) -> Report:
+    """Judges every clip of the configuration and writes the manifests and the health report.
+
+    Args:
+        data: Which clips, and where.
+        download: Not used for judging; its allowed hosts are no matter of a file on disk.
+        settings: The limits.
+        preprocess: What training will read.
+        prompt: Written into every manifest row.
+        progress: Show a bar on stderr.
+
+    Raises:
+        ConfigError: The root, the index, the glossary or the split is wrong.
+        RunError: No clip is left, or the disk is full. The reasons are in the manifests then.
+    """
+    if not data.root.is_dir():
+        raise ConfigError(f"data.root: {data.root} is no folder; set it to the folder that holds raw_videos")
+    wanted = stage.expected(data)
+    manifests = Manifests(data.root)
+    cut = stage.trimmed(data.root)
+    inside = (data.root / "raw_videos").resolve()
+    jobs = {
+        clip.video_id: Job(
+            video_path(data.root, clip.video_id),
+            inside,
+            clip.frame_start,
+            clip.frame_end,
+            clip.fps,
+            clip.video_id in cut,
+            settings,
+            preprocess,
+        )
+        for clip in wanted.clips
+        if os.path.lexists(video_path(data.root, clip.video_id))
+    }
+    present = [clip for clip in wanted.clips if clip.video_id in jobs]
+    stamps = {video_id: job.stamp() for video_id, job in jobs.items()}
+    known = _known(manifests, stamps)
+    fresh = [job for video_id, job in jobs.items() if video_id not in known]
+    verdicts = dict(known)
+    for job, verdict in _judged(fresh, settings, progress):
+        verdicts[job.path.stem] = verdict
+
+    rows, corrupted = [], []
+    for clip in present:
+        verdict = verdicts[clip.video_id]
+        if isinstance(verdict, ClipError):
+            corrupted.append(corrupted_row(clip, data.root, verdict, stamps[clip.video_id]))
+        else:
+            rows.append(_validated_row(clip, data.root, prompt, verdict, stamps[clip.video_id]))
+    missing = [clip for clip in wanted.clips if clip.video_id not in jobs]
+    strays = _strays(data, wanted.clips)
+
+    write_json(manifests.cleaned, [clip.row(data.root, prompt) for clip in present])
+    write_json(manifests.corrupted, corrupted)
+    write_json(manifests.validated, rows)
+    write_json(manifests.split, {clip.video_id: clip.split for clip in wanted.clips})
+    summary = health.summary(wanted, rows, corrupted, missing, strays)
+    health.write(manifests, summary, rows, settings, preprocess, changed=bool(fresh))
+    if not rows:
+        raise RunError(_nothing_left(data.root, present, corrupted, manifests))
+    return Report(
+        stage="validate",
+        counts={
+            "clips validated": len(rows),
+            "corrupted": len(corrupted),
+            "missing": len(missing),
+            "expected": len(wanted.clips),
+            **{split: sum(row["split"] == split for row in rows) for split in SPLITS},
+        },
+        written=[manifests.validated, manifests.corrupted, manifests.cleaned, manifests.health, manifests.health_page],
+        refused=[f"{row['video_id']} ({row['gloss']}) {row['reason']}: {row['detail']}" for row in corrupted]
+        + [f"index entry {entry.where}: {entry.reason}" for entry in wanted.refused],
+        notes=summary["notes"],
+        reused=len(known),
+        next_step="signvlm preprocess",
+    )
+
+
+def validate_files(
+    paths: Sequence[Path], settings: ValidateSettings, preprocess: PreprocessSettings, *, progress: bool = False
+) -> list[tuple[Path, dict[str, Any] | ClipError]]:
+    """Judges single files that no index describes: the whole file is the clip.
+
+    Returns:
+        Each path with its `media` (and "notes" in it), or with the reason it cannot be used, in the given order.
+    """
+    jobs = [Job(path, None, 1, -1, 25.0, True, settings, preprocess) for path in paths]
+    found = {id(job): verdict for job, verdict in _judged(jobs, settings, progress)}
+    return [(job.path, found[id(job)]) for job in jobs]
+
+
+def corrupted_row(clip: Clip, root: Path, error: ClipError, stamp: str) -> dict[str, Any]:
+    """Returns the row of corrupted_videos.json."""
+    return {
+        "video_path": str(video_path(root, clip.video_id)),
+        "gloss": clip.gloss,
+        "reason": error.reason,
+        "detail": error.detail,
+        "video_id": clip.video_id,
+        "signer_id": clip.signer_id,
+        "split": clip.split,
+        "stamp": stamp,
+    }
+
+
+def _judged(
+    jobs: Sequence[Job], settings: ValidateSettings, progress: bool
+) -> Iterator[tuple[Job, dict[str, Any] | ClipError]]:
+    if not jobs:
+        return
+    outcomes = run_many(
+        judge,
+        jobs,
+        workers=min(settings.workers or cores(), len(jobs)),
+        timeout=settings.timeout,
+        max_memory=settings.max_memory,
+    )
+    yield from tqdm(outcomes, total=len(jobs), desc="validate", unit="clip", disable=not progress)
+
+
+def _known(manifests: Manifests, stamps: dict[str, str]) -> dict[str, dict[str, Any] | ClipError]:
+    """The judgements of an earlier run that still hold; a damaged manifest only means that none does."""
+    known: dict[str, dict[str, Any] | ClipError] = {}
+    for row in _rows(manifests.validated):
+        media, video_id = row.get("media", {}), row.get("video_id", "")
+        if video_id in stamps and media.get("stamp") == stamps[video_id]:
+            known[video_id] = {**media, "notes": row["notes"]}
+    for row in _rows(manifests.corrupted):
+        video_id = row.get("video_id", "")
+        if video_id in stamps and row.get("stamp") == stamps[video_id] and row["reason"] not in _TRANSIENT:
+            known[video_id] = ClipError(row["reason"], row["detail"])
+    return known
+
+
+def _rows(path: Path) -> Iterable[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    try:
+        rows = read_json(path, "")
+    except RunError:
+        return []
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _validated_row(clip: Clip, root: Path, prompt: str, verdict: dict[str, Any], stamp: str) -> dict[str, Any]:
+    media = {key: value for key, value in verdict.items() if key != "notes"}
+    notes = list(verdict["notes"])
+    _, box_note = fit_box(clip.bbox, media["width"], media["height"])
+    notes += [box_note] if box_note and box_note not in notes else []
+    return {**clip.row(root, prompt), "media": {**media, "stamp": stamp}, "notes": notes}
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(folder)
+    except (OSError, RuntimeError):  # a loop of links
+        return False
+
+
+def _strays(data: DataSettings, clips: Sequence[Clip]) -> list[str]:
+    """Files in raw_videos that the selected part of the index does not know."""
+    folder = data.root / "raw_videos"
+    if not folder.is_dir():
+        return []
+    names = {f"{clip.video_id}.mp4" for clip in clips}
+    return sorted(
+        entry.name for entry in folder.iterdir() if entry.name not in names and not entry.name.startswith(".")
+    )
+
+
+def _nothing_left(
+    root: Path, present: Sequence[Clip], corrupted: Sequence[dict[str, Any]], manifests: Manifests
+) -> str:
+    if not present:
+        return f"{root / 'raw_videos'}: holds none of the expected clips; run `signvlm download` or copy them there"
+    reasons = ", ".join(
+        f"{count} {reason}" for reason, count in Counter(row["reason"] for row in corrupted).most_common(3)
+    )
+    return f"{manifests.corrupted}: none of {len(present)} clips can be used ({reasons}); see {manifests.health_page}"
