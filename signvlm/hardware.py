@@ -11,12 +11,9 @@ import os
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from data_engineering.errors import ConfigError
-
-if TYPE_CHECKING:
-    import torch
 
 WORKERS = 4
 FASTEST_FIRST = ("cuda", "directml", "mps", "cpu")
@@ -66,14 +63,6 @@ class Hardware:
     workers: int
     tf32: bool
     reasons: tuple[str, ...]
-
-    def torch_device(self) -> "torch.device":
-        """Returns the device as torch takes it; DirectML's is known to torch under a name of its own."""
-        if self.device == "directml":
-            return importlib.import_module("torch_directml").device()
-        import torch
-
-        return torch.device(self.device)
 
 
 def probe() -> Backends:

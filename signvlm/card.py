@@ -1,0 +1,200 @@
+"""The model card: README.md of an adapter bundle, written from what lies in the bundle and beside it.
+
+It is written when training ends, before there are results, and again by `push`, when there may be.
+"""
+
+import importlib.metadata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from ruamel.yaml import YAML, YAMLError
+
+from data_engineering.clip import read_json
+from data_engineering.errors import RunError
+from signvlm.evaluation.summary import bracket, percent
+
+RESULTS = "evaluation_results.json"
+_FIGURES = {"top1": "top-1 accuracy", "top5": "top-5 accuracy", "per_class_top1": "mean per-class top-1 accuracy"}
+
+_WLASL = (
+    "[WLASL](https://github.com/dxli94/WLASL) (Li et al., WACV 2020), under the Computational Use of Data Agreement "
+    "(C-UDA) 1.0: academic and computational use only. The videos belong to their makers."
+)
+_OWN = "Clips of the index named below. Their terms are those of the people who made them, and hold for this model too."
+
+_ADAPTER_USAGE = """\
+from peft import PeftModel
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+processor = AutoProcessor.from_pretrained({name!r})
+model = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained({base}, dtype="auto"), {name!r})
+"""
+_MODEL_USAGE = """\
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+processor = AutoProcessor.from_pretrained({name!r})
+model = AutoModelForImageTextToText.from_pretrained({name!r}, dtype="auto")
+"""
+_ASK = """\
+chat = [{{"role": "user", "content": [{{"type": "video", "video": frames}}, {{"type": "text", "text": {prompt!r}}}]}}]
+inputs = processor.apply_chat_template(
+    [chat], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+)
+answer = model.generate(**inputs, max_new_tokens=16)[0, inputs["input_ids"].shape[1] :]
+print(processor.decode(answer, skip_special_tokens=True))"""
+
+
+def model_card(bundle: Path, *, name: str | None = None, results: Path | None = None) -> str:
+    """Returns the card as Markdown under its metadata.
+
+    Args:
+        bundle: The bundle's folder. Read where they are there: adapter_config.json (base and revision), config.yaml
+            (data, prompt, frames), glossary.json, metrics.json (`leakage`, `hardware`, `seconds`).
+        name: How users will name it: a repository `user/name`, or None for the folder itself.
+        results: An evaluation_results.json; None takes the one in the bundle, or else beside it, or none.
+
+    Raises:
+        RunError: One of those files is broken.
+    """
+    adapter = _json(bundle / "adapter_config.json")
+    config = _yaml(bundle / "config.yaml")
+    glossary = _json(bundle / "glossary.json") or []
+    metrics = _json(bundle / "metrics.json")
+    evaluated = _json(results or next((p for p in (bundle / RESULTS, bundle.parent / RESULTS) if p.exists()), Path()))
+    data, model, preprocess = (config.get(section) or {} for section in ("data", "model", "preprocess"))
+    run = evaluated.get("run") or {}
+
+    base = str(adapter.get("base_model_name_or_path") or model.get("base") or "unknown")
+    on_hub = _is_hub_id(base)
+    shown_base = base if on_hub else Path(base).name
+    revision = adapter.get("revision") or model.get("revision")
+    wlasl = "wlasl" in str(data.get("index", "")).lower()
+    dataset = "WLASL" if wlasl else Path(str(data.get("index", "clips"))).stem
+    title = name or bundle.resolve().name
+    metadata = ModelCardData(
+        base_model=base if on_hub else None,
+        library_name="peft" if adapter else "transformers",
+        pipeline_tag="video-text-to-text",
+        license="other",
+        license_name="terms-of-base-and-data",
+        license_link="README.md",
+        tags=["sign-language", "sign-language-recognition", "signvlm", *(["wlasl"] if wlasl else [])],
+        metrics=["accuracy"],
+        model_name=title,
+        eval_results=_eval_results(evaluated, dataset) or None,
+    )
+    base_argument = repr(shown_base) + (f", revision={revision!r}" if revision and on_hub else "")
+    prompt = str(model.get("prompt", "Which sign is this?"))
+    usage = (_ADAPTER_USAGE if adapter else _MODEL_USAGE) + _ASK
+    templates = Environment(
+        loader=PackageLoader("signvlm"),
+        autoescape=False,  # noqa: S701  Markdown; the Hub sanitises the HTML that it makes of it
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    text = templates.get_template("card.md.j2").render(
+        title=title,
+        adapter=bool(adapter),
+        base=shown_base,
+        base_on_hub=on_hub,
+        base_link=f"https://huggingface.co/{base}" if on_hub else "#use-it",
+        revision=revision,
+        version=importlib.metadata.version("signvlm"),
+        glossary=glossary,
+        num_frames=preprocess.get("num_frames", 8),
+        size=preprocess.get("size", 448),
+        usage=usage.format(name=name or str(bundle.name), base=base_argument, prompt=prompt),
+        rows=[_row(mode, figures) for mode, figures in (evaluated.get("summary") or {}).items()],
+        split=evaluated.get("split", "test"),
+        note=run.get("note"),
+        chance=percent(1 / len(glossary)) if glossary else "unknown",
+        terms=_WLASL if wlasl else _OWN,
+        index=Path(str(data.get("index", "unknown"))).name,
+        data_split=Path(str(data.get("split", "unknown"))).name,
+        leakage=_leakage(metrics.get("leakage") or run.get("leakage")),
+        hardware=_hardware(metrics.get("hardware") or run.get("hardware")),
+        seconds=f"{metrics['seconds'] / 60:.1f} minutes" if metrics.get("seconds") else None,
+    )
+    return f"---\n{metadata.to_yaml()}\n---\n\n{text}"
+
+
+def _eval_results(evaluated: Mapping[str, Any], dataset: str) -> list[EvalResult]:
+    """Returns every figure of every answering mode as the Hub's model index takes it, with its interval."""
+    return [
+        EvalResult(
+            task_type="video-classification",
+            task_name="Isolated sign recognition",
+            dataset_type=dataset.lower(),
+            dataset_name=dataset,
+            dataset_split=evaluated["split"],
+            metric_type="accuracy",
+            metric_name=f"{title} ({mode})",
+            metric_value=round(figures[key], 4),
+            metric_args={"interval_95": figures["intervals"].get(key), "clips": figures["on_disk"]},
+        )
+        for mode, figures in (evaluated.get("summary") or {}).items()
+        for key, title in _FIGURES.items()
+    ]
+
+
+def _row(mode: str, figures: Mapping[str, Any]) -> list[str]:
+    intervals = figures["intervals"]
+    cells = [f"{percent(figures[key])} {bracket(intervals.get(key))}".rstrip() for key in ("top1", "top1_all", "top5")]
+    return [
+        f"`{mode}`",
+        *cells,
+        f"{percent(figures['per_class_top1'])} {bracket(intervals.get('per_class_top1'))}".rstrip(),
+        str(figures["on_disk"]),
+        percent(figures["coverage"]),
+    ]
+
+
+def _leakage(figures: Mapping[str, Any] | None) -> list[str]:
+    """Returns what the splits share, a sentence each, from what `data_engineering.splits.leakage` counted."""
+    if not figures:
+        return ["What the splits share was not measured for this card."]
+    shared = figures["signers_shared"]["train-test"]
+    lines = [
+        f"Clips in train, validation and test: {figures['clips']['train']}, {figures['clips']['validation']} and "
+        f"{figures['clips']['test']}.",
+        f"Signers: {figures['signers']['train']} in train, {figures['signers']['test']} in test, {shared} in both. "
+        + ("The test signers were never seen." if not shared else "So this does not measure unseen signers."),
+    ]
+    for key, what in (("same_cut", "cut from the same video"), ("same_file", "the identical file")):
+        if figures[key]["test_in_train"]:
+            lines.append(f"{figures[key]['test_in_train']} test clips have {what} in train.")
+    return lines
+
+
+def _hardware(chosen: Mapping[str, Any] | None) -> str | None:
+    if not chosen:
+        return None
+    reasons = [reason for reason in chosen.get("reasons", ()) if not reason.startswith("warning:")]
+    return "; ".join(reasons) or f"{chosen.get('device')}, {chosen.get('dtype')}"
+
+
+def _is_hub_id(base: str) -> bool:
+    try:
+        validate_repo_id(base)
+    except HFValidationError:
+        return False
+    return base.count("/") == 1 and not Path(base).exists()
+
+
+def _json(path: Path) -> Any:
+    return read_json(path, "write it again with signvlm train or eval") if path.is_file() else {}
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {}
+    except YAMLError as error:
+        raise RunError(f"{path}: not YAML ({' '.join(str(error).split())[:120]}); train again, or mend it") from error
