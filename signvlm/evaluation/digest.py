@@ -119,7 +119,7 @@ def _shares(log_probs: Sequence[float | None]) -> list[float]:
 
 
 def rates(clips: Sequence[Outcome], name: Callable[[Outcome], str]) -> list[Rate]:
-    """Returns how each group of clips went, the worst first (then by name); `name` says which group a clip is of."""
+    """Returns how each group of clips went, the worst first (of equal ones the larger); `name` says which group a clip is of."""
     groups = defaultdict(list)
     for clip in clips:
         groups[name(clip)].append(clip)
@@ -128,7 +128,7 @@ def rates(clips: Sequence[Outcome], name: Callable[[Outcome], str]) -> list[Rate
         wrong = Counter(clip.answers[0][0] for clip in members if clip.answers and not clip.right)
         mistaken = wrong.most_common(1)[0][0] if wrong else ""
         found.append(Rate(key, sum(clip.right for clip in members), len(members), mistaken))
-    return sorted(found, key=lambda rate: (rate.fraction, rate.name))
+    return sorted(found, key=lambda rate: (rate.fraction, -rate.clips, rate.name))
 
 
 def confusions(clips: Sequence[Outcome], most: int = CONFUSIONS) -> list[Confusion]:

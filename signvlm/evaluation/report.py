@@ -17,7 +17,7 @@ _MODE_NAMES = {
 }
 _LISTED = 200  # missing clips are thousands on a real WLASL; the JSON file names them all
 _VALUES = 12
-_SHOWN_APART = ("note", "command", "leakage", "hardware")
+_SHOWN_APART = ("made", "note", "command", "leakage", "hardware")
 
 
 def render(
@@ -62,7 +62,10 @@ def render(
         leaks=leaks(leakage),
         per_split=[(key, each) for key, each in leakage.items() if _by_split(each)],
         splits=SPLITS,
-        leakage=flatten({key: each for key, each in leakage.items() if not _by_split(each)}),
+        leakage=[
+            (key.replace("_", " ").replace(".", ": "), value)
+            for key, value in flatten({key: each for key, each in leakage.items() if not _by_split(each)})
+        ],
         hardware=flatten(run.get("hardware") or {}),
         settings=flatten({key: value for key, value in run.items() if key not in _SHOWN_APART}),
         confusions=digest.confusions(clips),
@@ -95,7 +98,7 @@ def leaks(leakage: Mapping[str, Any]) -> list[str]:
     if tested and "test_by_train_signers" in leakage:
         known = leakage["test_by_train_signers"]
         said.append(
-            f"{known} of {tested} test clips are by people who also sign in train: accuracy on new signers is lower."
+            f"{known} of {tested} test clips are by people who also sign in train: this does not measure new signers."
             if known
             else f"None of the {tested} test clips is by a person who signs in train."
         )

@@ -116,8 +116,10 @@ def measured_on(figures: Mapping[str, Any]) -> list[str]:
     """Returns, as sentences, which clips one mode's figures cover and how their intervals were made."""
     on_disk, missing, unreadable = figures["on_disk"], figures["missing"], figures["unreadable"]
     lines = [
-        f"Coverage {percent(figures['coverage'])}: of {on_disk + missing} indexed clips {missing} missing and "
-        f"{unreadable} unreadable (wrong in top-1; the missing ones are wrong in top-1 all)."
+        f"Coverage {percent(figures['coverage'])}: of {on_disk + missing} indexed clips {missing} missing (wrong in "
+        f"top-1 all) and {unreadable} unreadable (wrong in both)."
+        if missing or unreadable
+        else f"Coverage {percent(figures['coverage'])}: all {on_disk} indexed clips were there and readable."
     ]
     if figures["limited"]:
         lines.append(f"Limited: {figures['limited']} clips on disk were asked, so top-1 all is not claimed.")

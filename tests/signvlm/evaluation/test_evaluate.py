@@ -157,7 +157,9 @@ def test_the_table_is_one_plain_block_for_a_terminal(run):
     assert lines[0].split()[0] == "mode"
     assert [line.split()[0] for line in lines[2:5]] == MODES
     assert lines[6].split()[:3] == ["chance", "16.7", "%"]
-    assert any("Coverage 93.8 %: of 64 indexed clips 3 missing and 1 unreadable" in line for line in lines)
+    assert any(
+        "Coverage 93.8 %: of 64 indexed clips 3 missing (wrong in top-1 all) and 1 unreadable" in line for line in lines
+    )
     assert all(line.isascii() for line in lines)
 
 
@@ -218,3 +220,9 @@ def test_one_clip_of_one_signer_is_enough(run, dataset):
     results = run(dataset_split=dataset.select([0]), unreadable=[], missing=[])
     assert results.summary["exact"]["coverage"] == 1
     assert results.report.exists()
+
+
+def test_a_limited_run_may_draw_nothing_but_an_unreadable_clip(run, dataset):
+    drawn = [run(dataset_split=dataset.select([0]), limit=1, seed=seed, modes=["exact"]) for seed in range(8)]
+    assert {"unreadable" in results.data["clips"][0] for results in drawn} == {True, False}
+    assert all(len(results.data["clips"]) == 1 for results in drawn)
