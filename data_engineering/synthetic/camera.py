@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_engineering.synthetic.body import LANDMARKS, Figure
 from data_engineering.synthetic.hand import Array
 from data_engineering.synthetic.signer import Signer
+
+Flags = NDArray[np.bool_]
 
 # Distance of the camera and height of the frame, in shoulder widths.
 _DISTANCE, _HEIGHT = 7.0, 2.5
@@ -84,8 +87,8 @@ def signer_box(shot: Shot, signer: Signer, rng: np.random.Generator) -> tuple[in
     return left, top, right, bottom
 
 
-def keypoints(shot: Shot, signer: Signer) -> tuple[Array, Array]:
-    """Returns the key points (T, 64, 2) in pixels of the frame and what is not hidden by something nearer (T, 64) bool.
+def keypoints(shot: Shot, signer: Signer) -> tuple[Array, Array, Flags]:
+    """Returns the key points (T, 64, 2) in pixels of the frame, their depth (T, 64), and what nothing hides (T, 64) bool.
 
     Whether a point lies inside the frame is for whoever crops it.
     """
@@ -104,10 +107,10 @@ def keypoints(shot: Shot, signer: Signer) -> tuple[Array, Array]:
         places |= {f"{word}_hip": hip, f"{word}_knee": hip + 2, f"{word}_ankle": hip + 4}
     places |= {f"face_{name}": places[name] for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")}
     order = [places[name] for name in KEYPOINTS]
-    return shot.points[:, order], ~_hidden(shot, order)
+    return shot.points[:, order], shot.depth[:, order], np.logical_not(_hidden(shot, order))
 
 
-def _hidden(shot: Shot, order: list[int]) -> Array:
+def _hidden(shot: Shot, order: list[int]) -> Flags:
     """Which points lie behind a forearm, a palm or a finger that they are no part of: (T, len(order)) bool."""
     ends, widths, owners = [], [], []
     for side in (0, 1):

@@ -4,6 +4,9 @@ The signs are ASL-LIKE and simplified: a measuring instrument, not teaching mate
 """
 
 import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +17,7 @@ from data_engineering.synthetic.camera import Shot, film, keypoints, signer_box
 from data_engineering.synthetic.degrade import noise, noise_tile, recompress
 from data_engineering.synthetic.hand import Array
 from data_engineering.synthetic.motion import Performance, Timing, perform, timing
+from data_engineering.synthetic.mp4 import write_mp4
 from data_engineering.synthetic.phonology import Sign
 from data_engineering.synthetic.render import draw
 from data_engineering.synthetic.signer import Signer
@@ -55,7 +59,7 @@ def render_clip(
     for t, picture in enumerate(draw(shot, performance, signer, area, (size, size), velocity)):
         frames[t] = recompress(noise(picture, sigma, tile, rng), quality)
     _blacken(frames, area, signer)
-    points, clear = keypoints(shot, signer)
+    points, _, clear = keypoints(shot, signer)
     labels = np.empty((num_frames, points.shape[1], 3), np.float32)
     labels[..., :2] = (points - np.array(area[:2])) / (area[2] - area[0])
     inside = ((points > 0) & (points < [signer.width, signer.height])).all(-1) & (
@@ -63,6 +67,65 @@ def render_clip(
     ).all(-1)
     labels[..., 2] = clear & inside
     return frames, labels
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What is known of a filmed clip.
+
+    Attributes:
+        fps: Frames a second.
+        width: Pixels.
+        height: Pixels.
+        bbox: The signer's box, xmin, ymin, xmax, ymax in pixels.
+        keypoints: float32 (T, 64, 4): x, y in pixels of the frame, depth towards the camera in shoulder widths, and 1
+            where the point is in the frame and nothing is in front; order of `camera.KEYPOINTS`.
+        phases: (T,) index into `motion.PHASES`.
+        sign: What was signed.
+        signer: By whom.
+    """
+
+    fps: int
+    width: int
+    height: int
+    bbox: tuple[int, int, int, int]
+    keypoints: np.ndarray
+    phases: np.ndarray
+    sign: Sign
+    signer: Signer
+
+
+def record(sign: Sign, signer: Signer, seed: int) -> tuple[Recording, Iterator[np.ndarray]]:
+    """Films a clip with the signer's camera.
+
+    Args:
+        sign: What is signed.
+        signer: By whom.
+        seed: Draws timing, sway and noise; the same call gives the same pixels.
+
+    Returns:
+        What is known of the clip, and its frames, uint8 (height, width, 3) RGB, drawn as they are asked for.
+    """
+    rng = np.random.default_rng(seed)
+    when = timing(sign, signer, rng)
+    times = np.arange(int(when.duration * signer.fps)) / signer.fps
+    performance, shot, velocity = _shoot(sign, signer, times, when, rng)
+    bbox = signer_box(shot, signer, rng)
+    points, depth, clear = keypoints(shot, signer)
+    inside = ((points > 0) & (points < [signer.width, signer.height])).all(-1)
+    labels = np.concatenate([points, depth[..., None], (clear & inside)[..., None]], axis=-1).astype(np.float32)
+    recording = Recording(signer.fps, signer.width, signer.height, bbox, labels, when.phases(times), sign, signer)
+    size = (signer.width, signer.height)
+    pictures = draw(shot, performance, signer, (0.0, 0.0, *map(float, size)), size, velocity)
+    tile = _tile(signer.height, signer.width)
+    return recording, (noise(picture, signer.noise, tile, rng) for picture in pictures)
+
+
+def render_video(sign: Sign, signer: Signer, seed: int, path: Path) -> Recording:
+    """Films a clip into an mp4 file; the same call on the same versions gives the same bytes."""
+    recording, frames = record(sign, signer, seed)
+    write_mp4(path, frames, fps=signer.fps, crf=signer.crf, width=signer.width, height=signer.height)
+    return recording
 
 
 def _shoot(

@@ -66,10 +66,10 @@ TURNS = ("clockwise", "anticlockwise")
 SIZES = {"small": 0.6, "medium": 1.0, "large": 1.5}
 
 CHANNELS: dict[str, tuple[str, ...]] = {
-    "hands": ("hands", "base_shape", "base_fingers", "base_palm", "base_moves"),
-    "handshape": ("shape",),
+    "hands": ("hands", "base_moves"),
+    "handshape": ("shape", "base_shape"),
     "location": ("location", "contact"),
-    "orientation": ("fingers", "palm"),
+    "orientation": ("fingers", "palm", "base_fingers", "base_palm"),
     "movement": ("movement", "direction", "plane", "repeats", "size", "to", "end_shape", "end_fingers", "end_palm"),
 }
 
@@ -155,12 +155,17 @@ def parameters(sign: Sign) -> tuple[object, ...]:
 
 
 def differing_channels(one: Sign, other: Sign) -> tuple[str, ...]:
-    """Returns the channels (of `CHANNELS`) in which two signs differ."""
-    return tuple(
-        channel
-        for channel, names in CHANNELS.items()
-        if any(getattr(one, name) != getattr(other, name) for name in names)
-    )
+    """Returns the channels (of `CHANNELS`) in which two signs differ.
+
+    A base hand that only one of them has counts as `hands` alone, and a change run backwards (opening, closing) as
+    `movement` alone.
+    """
+    differing = {name for name in PARAMETERS if getattr(one, name) != getattr(other, name)}
+    if "hands" in differing:
+        differing -= {"base_shape", "base_fingers", "base_palm", "base_moves"}
+    if differing >= {"shape", "end_shape"} and (one.shape, one.end_shape) == (other.end_shape, other.shape):
+        differing -= {"shape"}
+    return tuple(channel for channel, names in CHANNELS.items() if differing & set(names))
 
 
 def minimal_pairs(signs: dict[str, Sign]) -> list[tuple[str, str, str]]:

@@ -25,7 +25,7 @@ WALL: tuple[Color, ...] = (
 )  # fmt: skip
 HAIR_STYLES = ("short", "bob", "long", "bun", "curly", "bald", "parted", "ponytail")
 BACKGROUNDS = ("plain", "gradient", "curtain", "room", "shelf", "bokeh")
-FRAME_RATES = (15, 24, 25, 30, 60)
+FRAME_RATES = (15, 15, 24, 24, 24, 25, 25, 25, 25, 25, 30, 30, 30, 30, 30, 30, 30, 30, 30, 60)
 
 
 @dataclass(frozen=True, slots=True)
