@@ -4,6 +4,7 @@ It is written when training ends, before there are results, and again by `push`,
 """
 
 import importlib.metadata
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,17 +32,19 @@ _ADAPTER_USAGE = """\
 from peft import PeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-processor = AutoProcessor.from_pretrained({name!r})
-model = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained({base}, dtype="auto"), {name!r})
+processor = AutoProcessor.from_pretrained({name})
+base = AutoModelForImageTextToText.from_pretrained({base}, dtype="auto")
+model = PeftModel.from_pretrained(base, {name})
 """
 _MODEL_USAGE = """\
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-processor = AutoProcessor.from_pretrained({name!r})
-model = AutoModelForImageTextToText.from_pretrained({name!r}, dtype="auto")
+processor = AutoProcessor.from_pretrained({name})
+model = AutoModelForImageTextToText.from_pretrained({name}, dtype="auto")
 """
 _ASK = """\
-chat = [{{"role": "user", "content": [{{"type": "video", "video": frames}}, {{"type": "text", "text": {prompt!r}}}]}}]
+question = [{{"type": "video", "video": frames}}, {{"type": "text", "text": {prompt}}}]
+chat = [{{"role": "user", "content": question}}]
 inputs = processor.apply_chat_template(
     [chat], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
 )
@@ -88,9 +91,11 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
         model_name=title,
         eval_results=_eval_results(evaluated, dataset) or None,
     )
-    base_argument = repr(shown_base) + (f", revision={revision!r}" if revision and on_hub else "")
-    prompt = str(model.get("prompt", "Which sign is this?"))
-    usage = (_ADAPTER_USAGE if adapter else _MODEL_USAGE) + _ASK
+    usage = ((_ADAPTER_USAGE if adapter else _MODEL_USAGE) + _ASK).format(
+        name=_quoted(name or bundle.name),
+        base=_quoted(shown_base) + (f", revision={_quoted(str(revision))}" if revision and on_hub else ""),
+        prompt=_quoted(str(model.get("prompt", "Which sign is this?"))),
+    )
     templates = Environment(
         loader=PackageLoader("signvlm"),
         autoescape=False,  # noqa: S701  Markdown; the Hub sanitises the HTML that it makes of it
@@ -109,7 +114,7 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
         glossary=glossary,
         num_frames=preprocess.get("num_frames", 8),
         size=preprocess.get("size", 448),
-        usage=usage.format(name=name or str(bundle.name), base=base_argument, prompt=prompt),
+        usage=usage,
         rows=[_row(mode, figures) for mode, figures in (evaluated.get("summary") or {}).items()],
         split=evaluated.get("split", "test"),
         note=run.get("note"),
@@ -136,7 +141,10 @@ def _eval_results(evaluated: Mapping[str, Any], dataset: str) -> list[EvalResult
             metric_type="accuracy",
             metric_name=f"{title} ({mode})",
             metric_value=round(figures[key], 4),
-            metric_args={"interval_95": figures["intervals"].get(key), "clips": figures["on_disk"]},
+            metric_args={
+                "interval_95": [round(end, 4) for end in figures["intervals"].get(key) or ()],
+                "clips": figures["on_disk"],
+            },
         )
         for mode, figures in (evaluated.get("summary") or {}).items()
         for key, title in _FIGURES.items()
@@ -177,6 +185,11 @@ def _hardware(chosen: Mapping[str, Any] | None) -> str | None:
         return None
     reasons = [reason for reason in chosen.get("reasons", ()) if not reason.startswith("warning:")]
     return "; ".join(reasons) or f"{chosen.get('device')}, {chosen.get('dtype')}"
+
+
+def _quoted(text: str) -> str:
+    """A text as Python source, in double quotes: JSON's strings are Python's."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _is_hub_id(base: str) -> bool:

@@ -1,0 +1,140 @@
+"""The model card: what it says before and after an evaluation, and that the code it shows runs."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from data_engineering.errors import RunError
+from data_engineering.splits import leakage
+from signvlm.card import model_card
+from signvlm.evaluation.summary import summarise
+from signvlm.vlm.tiny import save_tiny
+
+GLOSSARY = ["book", "drink", "don't want"]
+PROMPT = "Which sign is this?"
+
+
+def clip(number, gloss, signer, split):
+    cut = {"url": f"https://videos.invalid/{number}.mp4", "frame_start": 1, "frame_end": -1}
+    return {"video_id": f"{number:05}", "gloss": gloss, "signer_id": signer, "split": split, **cut}
+
+
+ROWS = [
+    clip(0, "book", 1, "train"),
+    clip(1, "drink", 2, "train"),
+    clip(2, "book", 2, "test"),
+    clip(3, "drink", 3, "test"),
+]
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    folder = tmp_path / "run" / "adapter"
+    folder.mkdir(parents=True)
+    adapter = {"base_model_name_or_path": "user/base-2B", "revision": "0123abc"}
+    (folder / "adapter_config.json").write_text(json.dumps(adapter))
+    (folder / "glossary.json").write_text(json.dumps(GLOSSARY))
+    (folder / "config.yaml").write_text(
+        f"data: {{index: data/wlasl/WLASL_v0.3.json, split: official}}\nmodel: {{prompt: {PROMPT}}}\n"
+        "preprocess: {num_frames: 8, size: 64}\n"
+    )
+    (folder / "metrics.json").write_text(json.dumps({"seconds": 90.0, "leakage": leakage(ROWS)}))
+    return folder
+
+
+@pytest.fixture
+def results(bundle):
+    """What `eval` writes beside the bundle, in little: two test clips, one of them right."""
+    clips = [row for row in ROWS if row["split"] == "test"]
+    rankings = [["book", "drink", "don't want"], ["book", "drink", "don't want"]]
+    figures = summarise(rankings, clips, [], GLOSSARY, ranked=True, complete=True, samples=100, seed=0)
+    figures |= {"on_disk": 2, "missing": 0, "unreadable": 0, "coverage": 1.0, "seconds_per_clip": 0.1}
+    path = bundle.parent / "evaluation_results.json"
+    path.write_text(json.dumps({"split": "test", "summary": {"exact": figures}, "run": {}}))
+    return path
+
+
+def test_before_an_evaluation_it_says_so(bundle):
+    card = ModelCard(model_card(bundle))
+    assert "Not evaluated yet" in card.text
+    assert card.data.eval_results is None
+    assert card.data.base_model == "user/base-2B"
+    assert card.data.library_name == "peft"
+
+
+def test_results_beside_the_bundle_become_a_table_and_the_hubs_metadata(bundle, results):
+    card = ModelCard(model_card(bundle, name="somebody/signs"))
+    by_name = {result.metric_name: result for result in card.data.eval_results}
+    top1 = by_name["top-1 accuracy (exact)"]
+    assert (top1.metric_value, top1.dataset_name, top1.dataset_split) == (0.5, "WLASL", "test")
+    low, high = top1.metric_args["interval_95"]
+    assert low < 0.5 < high
+    assert re.search(r"\| `exact` \| 50\.0 % \[", card.text)
+    assert "Not evaluated yet" not in card.text
+    assert "Chance is 33.3 % top-1" in card.text
+
+
+def test_it_tells_base_revision_data_terms_split_and_leakage(bundle):
+    text = model_card(bundle)
+    for said in ("user/base-2B", "0123abc", "C-UDA", "academic", "Split: `official`", "3 glosses", "1.5 minutes"):
+        assert said in text, said
+    assert "2 in train, 2 in test, 1 in both" in text
+    assert "this does not measure unseen signers" in text
+
+
+def test_it_tells_the_limits(bundle):
+    text = " ".join(model_card(bundle).split())
+    for said in ("Isolated signs only", "not a translation", "No Deaf signer has reviewed"):
+        assert said in text, said
+
+
+def test_clips_of_ones_own_are_not_said_to_be_wlasl(bundle):
+    (bundle / "config.yaml").write_text("data: {index: data/mine/signs.json, split: signer}\n")
+    text = model_card(bundle)
+    assert "WLASL" not in text
+    assert "signs.json" in text
+
+
+def test_no_path_of_the_trainers_machine_is_told(bundle, tmp_path):
+    base = tmp_path / "bases" / "tiny"
+    base.mkdir(parents=True)
+    (bundle / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    (bundle / "config.yaml").write_text(
+        f"data: {{index: {tmp_path / 'signs.json'}, split: {tmp_path / 'split.json'}}}\n"
+    )
+    text = model_card(bundle, name="somebody/signs")
+    assert str(tmp_path) not in text
+    assert "tiny" in text
+
+
+def test_a_broken_file_is_named(bundle):
+    (bundle / "glossary.json").write_text("[")
+    with pytest.raises(RunError, match=r"glossary\.json: not JSON"):
+        model_card(bundle)
+
+
+@pytest.mark.parametrize(("dtype", "lora"), [(torch.bfloat16, True), (torch.float32, False)])
+def test_the_code_it_shows_runs(bundle, monkeypatch, capsys, dtype, lora):
+    """Real classes at a thousandth of the size: base, adapter with its projector, processor, all from their folders."""
+    base = save_tiny(bundle.parent / "tiny", [PROMPT, *GLOSSARY])
+    model = AutoModelForImageTextToText.from_pretrained(base, dtype=dtype)
+    model.save_pretrained(base)
+    (bundle / "adapter_config.json").unlink()
+    if lora:
+        targets = LoraConfig(target_modules=r".*language_model.*\.q_proj", modules_to_save=["multi_modal_projector"])
+        model = get_peft_model(model, targets)
+    model.save_pretrained(bundle)
+    AutoProcessor.from_pretrained(base).save_pretrained(bundle)
+
+    code = re.search(r"```python\n(.*?)\n```", model_card(bundle), re.DOTALL)[1]
+    assert ("PeftModel" in code) == lora
+    monkeypatch.chdir(bundle.parent)
+    capsys.readouterr()
+    exec(code, {"frames": np.zeros((8, 64, 64, 3), np.uint8)})
+    assert capsys.readouterr().out.strip()
