@@ -6,10 +6,10 @@ Pure functions over what evaluation_results.json holds, so that any figure can b
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 MODES = ("exact", "beam_constrained", "beam")  # the first one present is the one a report looks into
 CONFUSIONS = 6
@@ -111,15 +111,15 @@ def _glosses(answers: Sequence[Any]) -> list[str]:
 
 def _shares(log_probs: Sequence[float | None]) -> list[float]:
     """Returns the probabilities scaled to sum to 1 over the glossary; None is a probability of 0."""
-    known = [score for score in log_probs if score is not None]
-    if not known:
+    scores = np.array([-np.inf if score is None else score for score in log_probs])
+    if np.isneginf(scores).all():
         return [0.0] * len(log_probs)
-    weights = [0.0 if score is None else exp(score - max(known)) for score in log_probs]
-    return [weight / sum(weights) for weight in weights]
+    shares: list[float] = softmax(scores).tolist()
+    return shares
 
 
 def rates(clips: Sequence[Outcome], name: Callable[[Outcome], str]) -> list[Rate]:
-    """Returns how each group of clips went, the worst first (of equal ones the larger); `name` says which group a clip is of."""
+    """Returns how each group went, the worst first (of equal ones the larger); `name` says which group a clip is of."""
     groups = defaultdict(list)
     for clip in clips:
         groups[name(clip)].append(clip)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from data_engineering.clip import write_text
 from data_engineering.errors import ConfigError, RunError
-from data_engineering.preprocess import row_frames
+from data_engineering.frames import row_frames
 from signvlm.evaluation import metrics, summary
 from signvlm.evaluation.report import render
 from signvlm.recognizer import Answer, Recognizer
@@ -134,20 +134,19 @@ def evaluate(
         "split": split,
         "summary": figures,
         "glossary": list(recognizer.glossary),
-        "run": {**_provenance(batch_size, limit, bootstrap_samples, seed), **context},
+        "run": _plain({**_provenance(batch_size, limit, bootstrap_samples, seed), **context}),
         "missing": [_named(row) for row in missing],
         "clips": [*clips, *lost],
     }
     suffix = "" if split == "test" else f"_{split}"
     results = Results(data, out / f"evaluation_results{suffix}.json", out / f"report{suffix}.html")
-    text = _json(data)
     place = {clip["clip_id"]: index for index, clip in enumerate(clips)}
 
     def frames(clip_id: str) -> np.ndarray | None:
         return row_frames(rows[place[clip_id]]) if clip_id in place else None
 
-    write_text(results.path, text)
-    write_text(results.report, render(json.loads(text), frames, seed=seed))
+    write_text(results.path, _json(data))
+    write_text(results.report, render(data, frames, seed=seed))
     return results
 
 
@@ -213,7 +212,7 @@ def _counts(readable: int, unreadable: int, missing: int, asked: int) -> dict[st
 
 
 def _named(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"clip_id": row["video_id"], "gloss": row["gloss"], "signer_id": row["signer_id"]}
+    return {"clip_id": row["video_id"], "gloss": row["gloss"], "signer_id": str(row["signer_id"])}
 
 
 def _unreadable(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,9 +228,14 @@ def _provenance(batch_size: int, limit: int | None, bootstrap_samples: int, seed
     }
 
 
+def _plain(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the context as JSON holds it, paths as text, so that the page shows what the file says."""
+    return json.loads(json.dumps(context, default=str))
+
+
 def _json(data: Mapping[str, Any]) -> str:
     """Returns the file's text: indented, but a clip a line, so that a whole glossary's ranking stays one line."""
     head = {key: value for key, value in data.items() if key != "clips"}
-    opened = json.dumps(head, ensure_ascii=False, indent=1, default=str).removesuffix("\n}")
-    rows = [json.dumps(clip, ensure_ascii=False, allow_nan=False, default=str) for clip in data["clips"]]
+    opened = json.dumps(head, ensure_ascii=False, indent=1, allow_nan=False).removesuffix("\n}")
+    rows = [json.dumps(clip, ensure_ascii=False, allow_nan=False) for clip in data["clips"]]
     return opened + ',\n "clips": [\n  ' + ",\n  ".join(rows) + "\n ]\n}\n"

@@ -95,7 +95,7 @@ def test_an_unreadable_clip_is_listed_with_its_reason_and_counts_as_wrong(run):
     assert clip == {
         "clip_id": "90001",
         "gloss": "red",
-        "signer_id": 2,
+        "signer_id": "2",
         "unreadable": "moov_missing: moov atom not found",
         **{mode: [] for mode in MODES},
     }
