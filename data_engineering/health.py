@@ -23,6 +23,7 @@ from data_engineering.video import clip_frames
 _SHOWN_CLIPS, _SHOWN_FRAMES, _THUMBNAIL = 12, 5, 112
 # A host that is gone answers every address with one and the same body.
 _ONE_BODY = 3
+_NAMED = 4
 
 
 def summary(
@@ -51,15 +52,12 @@ def summary(
         splits[clip.split][state] += 1
     covered = {row["gloss"] for row in rows}
     bodies = Counter(row["media"]["sha256"] for row in rows)
-    notes = [
-        f"{count} clips: {note}" for note, count in Counter(_kind(n) for row in rows for n in row["notes"]).items()
-    ]
+    notes = _told(rows)
     if strays:
         named = ", ".join(strays[:5]) + (", ..." if len(strays) > 5 else "")
         notes.append(f"{len(strays)} files in raw_videos are not in the selection and are left alone: {named}")
-    notes += [
-        f"glossary word {word!r} is not in the index; nearest: {', '.join(near)}" for word, near in wanted.unmatched
-    ]
+    for word, near in wanted.unmatched:
+        notes.append(f"glossary word {word!r} is not in the index; nearest: {', '.join(near) or 'none'}")
     notes += [f"index entry {entry.where}: {entry.reason}" for entry in wanted.adjusted]
     notes += [f"{n} clips are one identical file ({digest[:12]})" for digest, n in bodies.items() if n > _ONE_BODY]
     without = [gloss for gloss in wanted.glosses if gloss not in covered]
@@ -127,9 +125,17 @@ def _coverage(counter: Counter[str]) -> dict[str, Any]:
     return {"expected": total, **states, "coverage": round(counter["validated"] / total, 4) if total else None}
 
 
-def _kind(note: str) -> str:
-    """A note without what differs from clip to clip, so that alike ones are counted together."""
-    return "".join("#" if c.isdigit() else c for c in note.split(":")[0]).replace("##", "#").replace("##", "#")
+def _told(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The clips' notes by kind (what stands before the colon), the most frequent first."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        for note in row["notes"]:
+            kinds[note.partition(":")[0]].append(row["video_id"])
+    lines = []
+    for kind, ids in sorted(kinds.items(), key=lambda entry: -len(entry[1])):
+        named = ", ".join(ids[:_NAMED]) + (", ..." if len(ids) > _NAMED else "")
+        lines.append(f"{kind}: {len(ids)} clip{'s' * (len(ids) > 1)} ({named})")
+    return lines
 
 
 def _same(path: Path, report: dict[str, Any]) -> bool:

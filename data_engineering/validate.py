@@ -272,10 +272,9 @@ def _strays(data: DataSettings, clips: Sequence[Clip]) -> list[str]:
     folder = data.root / "raw_videos"
     if not folder.is_dir():
         return []
-    names = {f"{clip.video_id}.mp4" for clip in clips}
-    return sorted(
-        entry.name for entry in folder.iterdir() if entry.name not in names and not entry.name.startswith(".")
-    )
+    known = {f"{clip.video_id}.mp4" for clip in clips}
+    names = (entry.name for entry in folder.iterdir())
+    return sorted(name for name in names if name not in known and not name.startswith("."))
 
 
 def _nothing_left(
@@ -283,7 +282,6 @@ def _nothing_left(
 ) -> str:
     if not present:
         return f"{root / 'raw_videos'}: holds none of the expected clips; run `signvlm download` or copy them there"
-    reasons = ", ".join(
-        f"{count} {reason}" for reason, count in Counter(row["reason"] for row in corrupted).most_common(3)
-    )
+    counted = Counter(row["reason"] for row in corrupted).most_common(3)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in counted)
     return f"{manifests.corrupted}: none of {len(present)} clips can be used ({reasons}); see {manifests.health_page}"

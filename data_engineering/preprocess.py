@@ -1,0 +1,251 @@
+"""Validated clips turned into frames on disk: a DatasetDict of train, validation and test under `<root>/frames`.
+
+Workers decode, crop and resize; this process only appends their rows to Arrow files, one at a time, so memory stays
+flat at any number of clips. The new folder takes the old one's place when it is whole. Rows of the old one that still
+hold are copied instead of decoded.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from datasets import (
+    Dataset,
+    DatasetDict,
+    DatasetInfo,
+    are_progress_bars_disabled,
+    disable_progress_bars,
+    enable_progress_bars,
+    load_from_disk,
+)
+from datasets.table import InMemoryTable
+from tqdm import tqdm
+
+from data_engineering.clip import SPLITS, Manifests, read_json, write_json
+from data_engineering.errors import RunError
+from data_engineering.frames import FEATURES, FOLDER, about_frames, fingerprint, row_key, settings_key, stored_count
+from data_engineering.reasons import ClipError
+from data_engineering.report import Report
+from data_engineering.rows import decode_job
+from data_engineering.sandbox import cores, run_many
+from data_engineering.settings import DataSettings, PreprocessSettings, ValidateSettings
+
+_SCHEMA = FEATURES.arrow_schema
+_PART, _OLD = f".{FOLDER}.part", f".{FOLDER}.old"
+# What datasets calls the only file of a split that save_to_disk writes.
+_ARROW = "data-00000-of-00001.arrow"
+# Arrow's framing and everything but pixels, a row.
+_OVERHEAD = 4096
+# Left free when the space is estimated.
+_RESERVE = 256 * 1024**2
+
+
+def preprocess(
+    data: DataSettings,
+    settings: PreprocessSettings,
+    *,
+    limits: ValidateSettings | None = None,
+    progress: bool = True,
+) -> Report:
+    """Writes the frames of all validated clips.
+
+    A clip that fails now although it was validated is moved to corrupted_videos.json with its reason.
+
+    Args:
+        data: Gives the data root.
+        settings: What a model is shown.
+        limits: Time and memory a clip; None for the defaults.
+        progress: Show a bar on stderr.
+
+    Raises:
+        RunError: There is no manifest, clips have changed since, none is left, or the disk is (or would be) full.
+    """
+    limits = limits or ValidateSettings()
+    manifests = Manifests(data.root)
+    rows = _read_rows(manifests)
+    count = stored_count(settings)
+    keys = {row["video_id"]: row_key(row, settings) for row in rows}
+    folder = data.root / FOLDER
+    old, held = _held(folder)
+    if held == keys:
+        report = Report("preprocess", {"clips": len(rows)}, reused=len(rows), next_step="signvlm train")
+        report.notes.append(f"{folder} is up to date with the validated clips and the settings")
+        return report
+    _check_sources(rows)
+    row_bytes = count * settings.size**2 * 3 + _OVERHEAD
+    _check_space(data.root, len(rows) * row_bytes)
+
+    part = data.root / _PART
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        failed, reused = _write_splits(part, rows, settings, limits, progress, old, held, keys)
+        kept = [row for row in rows if row["video_id"] not in failed]
+        if failed:
+            _quarantine(manifests, rows, failed)
+        if not kept:
+            raise RunError(f"{manifests.corrupted}: none of {len(rows)} clips decodes any more; run `signvlm validate`")
+        _save_metadata(part, kept, settings)
+        _swap(part, folder)
+    except OSError as error:  # pyarrow's are OSErrors too
+        raise RunError(
+            f"{folder}: cannot be written ({error.strerror or error}); free space and run it again"
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return Report(
+        stage="preprocess",
+        counts={"clips": len(kept), "frames each": count}
+        | {split: sum(row["split"] == split for row in kept) for split in SPLITS}
+        | {"MB": round(len(kept) * row_bytes / 1e6)},
+        written=[folder] + ([manifests.validated, manifests.corrupted] if failed else []),
+        refused=[f"{video_id} {error.reason}: {error.detail}" for video_id, error in failed.items()],
+        reused=reused,
+        next_step="signvlm train",
+    )
+
+
+def _read_rows(manifests: Manifests) -> list[dict[str, Any]]:
+    rows = read_json(manifests.validated, "run `signvlm validate`")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and "media" in row for row in rows):
+        raise RunError(f"{manifests.validated}: not a manifest of validated clips; run `signvlm validate`")
+    if not rows:
+        raise RunError(f"{manifests.validated}: holds no clip; see {manifests.health_page}")
+    return rows
+
+
+def _held(folder: Path) -> tuple[DatasetDict, dict[str, str]]:
+    """The earlier frames and the keys of their rows; nothing if they are absent or damaged."""
+    try:
+        old = load_from_disk(str(folder))
+        return old, about_frames(old)["clips"]
+    except (OSError, ValueError, KeyError, StopIteration):
+        return DatasetDict(), {}
+
+
+def _check_sources(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses to decode files that are not the ones that were validated."""
+    changed = []
+    for row in rows:
+        try:
+            status = Path(row["video_path"]).stat()
+        except OSError:
+            changed.append(row["video_id"])
+            continue
+        if (status.st_size, status.st_mtime_ns) != (row["media"]["bytes"], row["media"]["mtime_ns"]):
+            changed.append(row["video_id"])
+    if changed:
+        named = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
+        raise RunError(f"{len(changed)} clips are gone or changed since validation ({named}); run `signvlm validate`")
+
+
+def _check_space(root: Path, needed: int) -> None:
+    # The old folder stays until the new one is whole.
+    free = shutil.disk_usage(root).free
+    if needed + _RESERVE > free:
+        raise RunError(
+            f"{root}: the frames need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
+            "free space, or lower preprocess.size or preprocess.stored_frames"
+        )
+
+
+def _write_splits(
+    part: Path,
+    rows: Sequence[dict[str, Any]],
+    settings: PreprocessSettings,
+    limits: ValidateSettings,
+    progress: bool,
+    old: DatasetDict,
+    held: Mapping[str, str],
+    keys: Mapping[str, str],
+) -> tuple[dict[str, ClipError], int]:
+    """Writes one Arrow file a split; returns the clips that failed, and how many rows were copied."""
+    places = {clip_id: (split, at) for split, rows_ in old.items() for at, clip_id in enumerate(rows_["clip_id"])}
+    copied = {video_id for video_id, key in keys.items() if held.get(video_id) == key and video_id in places}
+    jobs = [(row, settings) for row in rows if row["video_id"] not in copied]
+    decoded: Iterator[tuple[Any, Any]] = iter(())
+    if jobs:
+        workers = min(settings.workers or cores(), len(jobs))
+        decoded = run_many(decode_job, jobs, workers=workers, timeout=limits.timeout, max_memory=limits.max_memory)
+    failed: dict[str, ClipError] = {}
+    with ExitStack() as stack:
+        writers = {}
+        for split in SPLITS:
+            path = part / split / _ARROW
+            path.parent.mkdir(parents=True)
+            sink = stack.enter_context(pa.OSFile(str(path), "wb"))
+            writers[split] = stack.enter_context(pa.ipc.new_stream(sink, _SCHEMA))
+        for row in tqdm(rows, desc="preprocess", unit="clip", disable=not progress):
+            video_id = row["video_id"]
+            if video_id in copied:
+                split, at = places[video_id]
+                result = old[split][at]
+            else:
+                _, result = next(decoded)
+            if isinstance(result, ClipError):
+                failed[video_id] = result
+            else:
+                writers[row["split"]].write_batch(pa.RecordBatch.from_pylist([result], _SCHEMA))
+    return failed, len(copied)
+
+
+def _save_metadata(part: Path, rows: Sequence[Mapping[str, Any]], settings: PreprocessSettings) -> None:
+    """Adds what `load_from_disk` needs beside the Arrow files, by saving empty splits around them."""
+    about = {
+        "fingerprint": fingerprint(rows, settings),
+        "settings": settings_key(settings),
+        "preprocess": settings.model_dump(mode="json", exclude={"workers"}),
+        "clips": {row["video_id"]: row_key(row, settings) for row in rows},
+    }
+    info = DatasetInfo(description=json.dumps(about), features=FEATURES)
+    empty = DatasetDict(
+        {
+            split: Dataset(
+                InMemoryTable(_SCHEMA.empty_table()), info=info, fingerprint=f"{about['fingerprint']}-{split}"
+            )
+            for split in SPLITS
+        }
+    )
+    filled = {split: (part / split / _ARROW).rename(part / f"{split}.arrow") for split in SPLITS}
+    # One shard each, so that an empty split has its (empty) file too; without one it could not be loaded.
+    with _quiet():
+        empty.save_to_disk(str(part), num_shards=dict.fromkeys(SPLITS, 1))
+    for split, path in filled.items():
+        path.replace(part / split / _ARROW)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the bars that datasets draws for saving nothing."""
+    shown = not are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            enable_progress_bars()
+
+
+def _swap(part: Path, folder: Path) -> None:
+    old = folder.with_name(_OLD)
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    part.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _quarantine(manifests: Manifests, rows: Sequence[dict[str, Any]], failed: Mapping[str, ClipError]) -> None:
+    """Moves clips from the validated to the corrupted manifest."""
+    corrupted = read_json(manifests.corrupted, "run `signvlm validate`") if manifests.corrupted.is_file() else []
+    for row in rows:
+        error = failed.get(row["video_id"])
+        if error is not None:
+            told = {key: row[key] for key in ("video_id", "gloss", "signer_id", "split", "video_path")}
+            stamp = row["media"].get("stamp", "")
+            corrupted.append({**told, "reason": error.reason, "detail": error.detail, "stamp": stamp})
+    write_json(manifests.corrupted, corrupted)
+    write_json(manifests.validated, [row for row in rows if row["video_id"] not in failed])

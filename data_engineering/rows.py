@@ -1,0 +1,48 @@
+"""A manifest row decoded into a dataset row; imported by workers, so nothing heavy stands here."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from data_engineering.settings import PreprocessSettings
+from data_engineering.video import clip_frames
+
+
+def decode_row(manifest_row: Mapping[str, Any], settings: PreprocessSettings) -> dict[str, Any]:
+    """Decodes a validated clip into a dataset row.
+
+    Args:
+        manifest_row: A row of wlasl_validated.json.
+        settings: What a model is shown.
+
+    Returns:
+        clip_id, gloss, signer_id, split, source: str; frames: bytes of uint8 (T, S, S, 3) RGB; shape: [T, S, S, 3];
+        timestamps: T seconds of the source.
+
+    Raises:
+        ClipError: The file cannot be read any more.
+    """
+    media = manifest_row["media"]
+    frames, timestamps = clip_frames(
+        Path(manifest_row["video_path"]),
+        bbox=manifest_row["bbox"],
+        start=media["start"],
+        end=media["end"],
+        num_frames=settings.stored_frames or settings.num_frames,
+        preprocess=settings,
+    )
+    return {
+        "clip_id": manifest_row["video_id"],
+        "gloss": manifest_row["gloss"],
+        "signer_id": str(manifest_row["signer_id"]),
+        "split": manifest_row["split"],
+        "source": manifest_row["source"],
+        "frames": frames.tobytes(),
+        "shape": list(frames.shape),
+        "timestamps": timestamps.tolist(),
+    }
+
+
+def decode_job(job: tuple[Mapping[str, Any], PreprocessSettings]) -> dict[str, Any]:
+    """`decode_row` with one argument, for a worker."""
+    return decode_row(*job)
