@@ -8,15 +8,15 @@ from data_engineering.synthetic.signer import Signer
 
 # Right half of the trunk's outline, neck to hip, smoothed below.
 _TRUNK = (
-    (0.13, -0.23),
-    (0.30, -0.135),
-    (0.47, -0.085),
-    (0.585, 0.02),
-    (0.60, 0.20),
-    (0.515, 0.42),
-    (0.455, 0.80),
-    (0.50, 1.20),
-    (0.56, 1.75),
+    (0.12, -0.35),
+    (0.20, -0.235),
+    (0.40, -0.135),
+    (0.545, -0.02),
+    (0.575, 0.16),
+    (0.495, 0.40),
+    (0.435, 0.80),
+    (0.48, 1.20),
+    (0.54, 1.75),
 )
 _FACE = (
     (0.0, -1.01),
@@ -52,9 +52,9 @@ def outlines(signer: Signer) -> tuple[dict[str, Array], dict[str, Array]]:
     # The shoulder joints stay where the arms are; width changes below them.
     half[:, 0] *= 1 + (signer.torso - 1) * np.clip((half[:, 1] + 0.05) / 0.3, 0.15, 1)
     girth = signer.girth
-    neck = np.array([(0.125 * girth, -0.56), (0.125 * girth, -0.30), (0.19, -0.19)])
+    neck = np.array([(0.112 * girth, -0.56), (0.112 * girth, -0.33), (0.16, -0.215)])
     depth = signer.neckline
-    line = np.array([(0.165, -0.20), (0.11, -0.19 + 0.7 * depth + 0.04), (0.05, -0.15 + depth), (0.0, -0.14 + depth)])
+    line = np.array([(0.145, -0.26), (0.105, -0.215 + 0.7 * depth + 0.03), (0.05, -0.19 + depth), (0.0, -0.18 + depth)])
     trunk = {
         "trunk": _both(half, 0.06),
         "neck": _both(np.vstack([neck, [(0.0, -0.12)]]), 0.05),
@@ -116,8 +116,8 @@ def _hair(style: str, look: np.random.Generator) -> dict[str, Array]:
         )
         hairs["mane"] = _both(_smooth(side), -0.08)
     elif style == "curly":
-        around = np.linspace(0, 2 * np.pi, 41)[:-1]
-        bumps = 1 + 0.05 * np.sin(around * 9)
+        around = np.linspace(0, 2 * np.pi, 73)[:-1]
+        bumps = 1 + 0.035 * np.sin(around * 10)
         hairs["mane"] = _flat(
             np.stack([0.36 * bumps * np.sin(around), -0.76 - 0.33 * bumps * np.cos(around)], axis=1), -0.08
         )

@@ -54,7 +54,7 @@ def render_clip(
     frames = np.empty((num_frames, size, size, 3), np.uint8)
     tile = _tile(size, size)
     # Reducing averages the noise away, as far as it is not already compressed into blotches.
-    sigma = signer.noise * min(1.0, 1.6 * size / (area[3] - area[1]))
+    sigma = signer.noise * min(1.0, 0.8 * size / (area[3] - area[1]))
     quality = int(np.clip(112 - 1.6 * signer.crf - rng.uniform(0, 12), 35, 95))
     for t, picture in enumerate(draw(shot, performance, signer, area, (size, size), velocity)):
         frames[t] = recompress(noise(picture, sigma, tile, rng), quality)

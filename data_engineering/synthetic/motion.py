@@ -259,8 +259,10 @@ def _arm(shoulder: Array, wrist: Array, fingers: Array, scale: float) -> Array:
     distance = np.linalg.norm(reach, axis=1, keepdims=True)
     axis = reach / distance
     distance = np.clip(distance, 0.35 * upper, 0.995 * (upper + fore))
-    pole = np.array([0.55, 1.0, -0.10]) - 0.75 * fingers
-    pole[:, 0] = np.maximum(pole[:, 0], 0.35)
+    # A low hand lets the elbow hang behind it; a raised one takes it out to the side, clear of the trunk.
+    low = ease((wrist[:, 1:2] - 0.45) / 0.6)
+    pole = np.array([1.15, 0.75, -0.2]) - 0.4 * fingers + low * [-0.55, 0.0, -1.2]
+    pole[:, 0] = np.maximum(pole[:, 0], 0.5)
     pole -= (pole * axis).sum(axis=1, keepdims=True) * axis
     pole /= np.linalg.norm(pole, axis=1, keepdims=True)
     along = (upper**2 - fore**2 + distance**2) / (2 * distance)

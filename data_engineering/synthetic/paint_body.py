@@ -11,6 +11,17 @@ Parts = dict[str, Array]
 """Outlines of one frame by name, (K, 2) canvas pixels."""
 
 _WHITE = (255, 252, 246)
+# Nested outlines of the trunk from shadow to light: share of the width, tone.
+_TRUNK_TONES = (
+    (0.97, 0.74),
+    (0.93, 0.80),
+    (0.88, 0.85),
+    (0.82, 0.89),
+    (0.75, 0.925),
+    (0.66, 0.955),
+    (0.55, 0.98),
+    (0.40, 1.01),
+)
 
 
 def paint_body(
@@ -35,15 +46,35 @@ def paint_body(
     skin, cloth = signer.skin, signer.cloth
     trunk = parts["trunk"]
     brush.fill(trunk, dim(cloth, 0.66))
-    for scale, tone in ((0.955, 0.80), (0.86, 0.90), (0.72, 0.97), (0.5, 1.03)):
+    for scale, tone in _TRUNK_TONES if unit > 120 else _TRUNK_TONES[::2]:
         brush.fill(_narrow(trunk, scale, light, 0.05 * unit), _bright(cloth, tone))
+    if signer.garment != "plain":
+        _front(brush, trunk, signer, unit, line)
     brush.fill(parts["neckline"], dim(skin, 0.90))
     brush.trace(parts["neckline"], 2.2 * line, dim(cloth, 0.62))
     neck = parts["neck"]
-    brush.fill(neck, dim(skin, 0.70))
+    brush.fill(neck, dim(skin, 0.76))
     brush.fill(_narrow(neck, 0.78, light, 0.02 * unit), dim(skin, 0.86))
     _shadow_of_chin(brush, parts, skin, unit)
     _head(brush, parts, signer, unit, light, mouth, eyes, line)
+
+
+def _front(brush: Brush, trunk: Array, signer: Signer, unit: float, line: float) -> None:
+    """A row of buttons, or an open cardigan over something in another tone."""
+    half = len(trunk) // 2
+    top, low = (trunk[0] + trunk[-1]) / 2, (trunk[half - 1] + trunk[half]) / 2
+    if signer.garment == "cardigan":
+        under = mix(signer.cloth, _WHITE if luminance(signer.cloth) < 110 else (40, 40, 48), 0.55)
+        edges = [top + (trunk[0] - top) * 1.15, low + (trunk[half - 1] - low) * 0.36]
+        edges += [low + (trunk[half] - low) * 0.36, top + (trunk[-1] - top) * 1.15]
+        brush.fill(np.array(edges), under)
+        brush.trace(np.array(edges[:2]), 1.6 * line, dim(signer.cloth, 0.6))
+        brush.trace(np.array(edges[2:]), 1.6 * line, dim(signer.cloth, 0.6))
+        return
+    brush.trace(np.stack([top, low]), 1.3 * line, dim(signer.cloth, 0.78))
+    for share in (0.22, 0.36, 0.50, 0.64, 0.78):
+        x, y = top + share * (low - top)
+        brush.disc((float(x), float(y)), 0.017 * unit, mix(signer.cloth, _WHITE, 0.5))
 
 
 def _bright(color: Color, factor: float) -> Tone:
@@ -71,7 +102,7 @@ def _shadow_of_chin(brush: Brush, parts: Parts, skin: Color, unit: float) -> Non
     shadow = np.stack([jaw[:, 0], low - 0.75 * (low - jaw[:, 1]) + 0.045 * unit], axis=1)
     middle = jaw[:, 0].mean()
     shadow[:, 0] = middle + (shadow[:, 0] - middle) * 0.62
-    brush.fill(shadow, dim(skin, 0.62))
+    brush.fill(shadow, dim(skin, 0.70))
 
 
 def _head(
@@ -193,32 +224,50 @@ def _nose_and_mouth(
     _ = line
 
 
-def paint_arm(brush: Brush, joints: Array, signer: Signer, unit: float, light: Point, which: str) -> None:
-    """Draws the `upper` or the `fore` arm with its sleeve; joints are (3, 2): shoulder, elbow, wrist."""
+def paint_arm(brush: Brush, joints: Array, signer: Signer, unit: float, light: Point, chest: Array, which: str) -> None:
+    """Draws the `upper` or the `fore` arm with its sleeve; joints are (3, 2): shoulder, elbow, wrist; `chest` is (2,)."""
     girth = signer.girth * unit
     shoulder, elbow, wrist = (tuple(point) for point in joints.tolist())
-    line = max(0.013 * unit, 0.8)
+    line = max(0.012 * unit, 0.8)
+    # The joint lies inside the shoulder; drawn there, the arm grows out of the trunk instead of sitting on it.
+    shoulder = (shoulder[0] + 0.075 * (chest[0] - shoulder[0]), shoulder[1] + 0.15 * (chest[1] - shoulder[1]))
     if which == "upper":
-        a, b, ra, rb, covered = shoulder, elbow, 0.128 * girth, 0.098 * girth, min(signer.sleeve, 1.0)
+        a, b, ra, rb, covered = shoulder, elbow, 0.108 * girth, 0.088 * girth, min(signer.sleeve, 1.0)
     else:
-        a, b, ra, rb, covered = elbow, wrist, 0.096 * girth, 0.058 * unit, min(max(signer.sleeve - 1.0, 0.0), 1.0)
+        a, b, ra, rb, covered = elbow, wrist, 0.088 * girth, 0.054 * unit, min(max(signer.sleeve - 1.0, 0.0), 1.0)
+    # No outline where a limb goes on into the next one.
+    bare = 0.45 if which == "upper" else 0.12
     if covered < 1:
-        _limb(brush, a, ra * 0.90, b, rb * (0.92 if which == "upper" else 1.0), signer.skin, light, line)
+        _limb(brush, a, ra * 0.92, b, rb * (0.94 if which == "upper" else 1.0), signer.skin, light, line, bare)
     if covered > 0:
         end = (a[0] + covered * (b[0] - a[0]), a[1] + covered * (b[1] - a[1]))
-        _limb(brush, a, ra, end, ra + covered * (rb - ra) + 0.012 * unit, signer.cloth, light, line)
+        loose = 0.010 * unit
+        _limb(brush, a, ra + loose, end, ra + covered * (rb - ra) + loose, signer.cloth, light, line, bare)
 
 
-def _limb(brush: Brush, a: Point, ra: float, b: Point, rb: float, color: Color, light: Point, line: float) -> None:
-    """A limb in an outline, shaded in three tones."""
-    brush.limb(a, ra + line, b, rb + line, dim(color, 0.45))
-    brush.limb(a, ra, b, rb, dim(color, 0.76))
-    for part, shift, tone in ((0.78, 0.14, 0.92), (0.42, 0.34, 1.05)):
-        move = (light[0] * shift * ra, light[1] * shift * ra * 0.6)
+# Nested limbs from shadow to light: share of the radius, shift towards the light in radii, tone.
+_TONES = (
+    (1.0, 0.0, 0.72),
+    (0.90, 0.06, 0.80),
+    (0.78, 0.13, 0.87),
+    (0.64, 0.20, 0.93),
+    (0.48, 0.28, 0.98),
+    (0.28, 0.36, 1.04),
+)
+
+
+def _limb(
+    brush: Brush, a: Point, ra: float, b: Point, rb: float, color: Color, light: Point, line: float, bare: float
+) -> None:
+    """A limb, shaded, in an outline that leaves out the first `bare` of its length."""
+    start = (a[0] + bare * (b[0] - a[0]), a[1] + bare * (b[1] - a[1]))
+    brush.limb(start, ra + bare * (rb - ra) + line, b, rb + line, dim(color, 0.45))
+    # The light comes across the limb, not along it.
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    length = max((dx * dx + dy * dy) ** 0.5, 1e-6)
+    across = (light[0] * -dy + light[1] * dx) / length
+    for share, shift, tone in _TONES if ra > 8 else _TONES[::2]:
+        x, y = -dy / length * across * shift, dx / length * across * shift
         brush.limb(
-            (a[0] + move[0], a[1] + move[1]),
-            ra * part,
-            (b[0] + move[0] * rb / ra, b[1] + move[1] * rb / ra),
-            rb * part,
-            _bright(color, tone),
+            (a[0] + x * ra, a[1] + y * ra), ra * share, (b[0] + x * rb, b[1] + y * rb), rb * share, _bright(color, tone)
         )

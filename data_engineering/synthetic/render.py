@@ -57,15 +57,16 @@ def draw(
         parts = {name: points[t, shot.slices[name]] for name in names}
         paint_body(brush, parts, signer, unit, light, float(performance.mouth[t]), float(performance.eyes[t]))
         arms = [points[t, shot.slices[f"arm{side}"]] for side in (0, 1)]
+        chest = parts["trunk"].mean(axis=0)
         for side in (1, 0):
-            paint_arm(brush, arms[side], signer, unit, light, "upper")
+            paint_arm(brush, arms[side], signer, unit, light, chest, "upper")
         # The nearer hand is drawn last, a tie goes to the dominant one; a hand pointing away lies behind its forearm.
         for side in sorted((1, 0), key=lambda s: float(depths[s][t].mean()) + (0.08 if s == 0 else 0.0)):
             behind = depths[side][t].mean() < depths[side][t, 0] - 0.12
             layers = ("hand", "fore") if behind else ("fore", "hand")
             for layer in layers:
                 if layer == "fore":
-                    paint_arm(brush, arms[side], signer, unit, light, "fore")
+                    paint_arm(brush, arms[side], signer, unit, light, chest, "fore")
                 else:
                     facing = float(shot.facing[side, t])
                     paint_hand(brush, hands[side][t], depths[side][t], palms[side][t], facing, length, colors, light)

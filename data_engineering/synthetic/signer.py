@@ -23,7 +23,10 @@ WALL: tuple[Color, ...] = (
     (206, 212, 216), (178, 194, 206), (214, 204, 190), (120, 142, 160), (84, 104, 124), (188, 200, 184), (150, 136, 150),
     (232, 230, 226), (64, 70, 82), (104, 132, 122), (196, 176, 160), (44, 82, 140), (60, 132, 80),
 )  # fmt: skip
+# Of the darker skins.
+DARK_HAIR: tuple[Color, ...] = ((24, 21, 22), (36, 28, 26), (52, 38, 32), (74, 48, 36), (132, 130, 130))
 HAIR_STYLES = ("short", "bob", "long", "bun", "curly", "bald", "parted", "ponytail")
+GARMENTS = ("plain", "plain", "buttons", "cardigan")
 BACKGROUNDS = ("plain", "gradient", "curtain", "room", "shelf", "bokeh")
 FRAME_RATES = (15, 15, 24, 24, 24, 25, 25, 25, 25, 25, 30, 30, 30, 30, 30, 30, 30, 30, 30, 60)
 
@@ -48,6 +51,7 @@ class Signer:
         cloth: Colour of the shirt.
         sleeve: Where the sleeve ends (0 shoulder, 1 elbow, 2 wrist).
         neckline: Depth of the neckline (shoulder widths).
+        garment: One of `GARMENTS`.
         amplitude: Size of movements.
         speed: Pace.
         rest: Where the hands rest (own-side x, y, z in shoulder widths).
@@ -85,6 +89,7 @@ class Signer:
     cloth: Color
     sleeve: float
     neckline: float
+    garment: str
     amplitude: float
     speed: float
     rest: tuple[float, float, float]
@@ -109,7 +114,7 @@ class Signer:
     @classmethod
     def sample(cls, rng: np.random.Generator) -> "Signer":
         """Draws a signer."""
-        skin = _near(_pick(rng, SKIN), rng, 6)
+        skin = _near(tuple(value * rng.uniform(0.93, 1.04) for value in _pick(rng, SKIN)), rng, 1.5)
         cloth = _contrasting(rng, CLOTH, skin, 55)
         warmth = rng.uniform(-0.06, 0.06)
         gain = rng.uniform(0.82, 1.12)
@@ -117,23 +122,24 @@ class Signer:
         style = _pick(rng, HAIR_STYLES)
         return cls(
             right_handed=bool(rng.random() >= 0.12),
-            head=rng.uniform(0.93, 1.06),
+            head=rng.uniform(1.06, 1.2),
             hand=rng.uniform(0.98, 1.18),
             arm=rng.uniform(0.96, 1.06),
             torso=rng.uniform(0.88, 1.12),
             girth=rng.uniform(0.86, 1.18),
             skin=skin,
-            hair=_near(_pick(rng, HAIR), rng, 8),
+            hair=_near(_pick(rng, HAIR if luminance(skin) > 150 else DARK_HAIR), rng, 6),
             hair_style=style,
             beard=bool(style in ("short", "bald", "parted") and rng.random() < 0.4),
             glasses=bool(rng.random() < 0.2),
             lips=rng.uniform(0.15, 0.6),
             cloth=_near(cloth, rng, 8),
             sleeve=float(_pick(rng, (0.55, 0.62, 1.35, 1.95, 1.95))),
-            neckline=rng.uniform(0.03, 0.17),
+            neckline=rng.uniform(0.03, 0.15),
+            garment=_pick(rng, GARMENTS),
             amplitude=rng.uniform(0.75, 1.3),
             speed=rng.uniform(0.75, 1.35),
-            rest=(rng.uniform(0.34, 0.58), rng.uniform(0.98, 1.12), rng.uniform(0.14, 0.24)),
+            rest=(rng.uniform(0.48, 0.66), rng.uniform(1.12, 1.24), rng.uniform(0.14, 0.26)),
             habit=(rng.uniform(-0.05, 0.06), rng.uniform(-0.07, 0.07), rng.uniform(-0.04, 0.04)),
             background=_pick(rng, BACKGROUNDS),
             wall=_near(_contrasting(rng, WALL, skin, 28), rng, 10),
@@ -144,7 +150,7 @@ class Signer:
             zoom=rng.uniform(0.93, 1.07),
             shift=(rng.uniform(-0.06, 0.06), rng.uniform(-0.02, 0.03)),
             shake=float(_pick(rng, (0.0, 0.0, 0.0015))),
-            noise=rng.uniform(0.5, 5.0),
+            noise=rng.uniform(0.3, 3.5),
             exposure=rng.uniform(0.004, 0.02),
             fps=int(_pick(rng, FRAME_RATES)),
             crf=int(rng.integers(18, 39)),
