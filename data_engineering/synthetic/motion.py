@@ -126,7 +126,7 @@ def perform(sign: Sign, signer: Signer, times: Array, when: Timing, rng: np.rand
         # The hand takes its shape early in the preparation and keeps it well into the retraction.
         formed = np.clip(weight * 1.6, 0, 1)[:, None]
         shape = _REST_SHAPE + (shape - _REST_SHAPE) * formed
-        bow = (weight * (1 - weight))[:, None] * np.array([0.16, 0, 0.7])
+        bow = (weight * (1 - weight))[:, None] * np.array([0.3, 0, 1.1])
         target = rest_wrist + (wrist - rest_wrist) * weight[:, None] + bow
         arm = _arm(shoulders, target, turned[:, :, 0], signer.arm)
         hand = hand_points(shape, turned, arm[:, 2], length)
@@ -258,10 +258,10 @@ def _arm(shoulder: Array, wrist: Array, fingers: Array, scale: float) -> Array:
     reach = wrist - shoulder
     distance = np.linalg.norm(reach, axis=1, keepdims=True)
     axis = reach / distance
-    distance = np.clip(distance, 0.35 * upper, 0.995 * (upper + fore))
+    distance = np.clip(distance, 0.5 * upper, 0.995 * (upper + fore))
     # A low hand lets the elbow hang behind it; a raised one takes it out to the side, clear of the trunk.
     low = ease((wrist[:, 1:2] - 0.45) / 0.6)
-    pole = np.array([1.15, 0.75, -0.2]) - 0.4 * fingers + low * [-0.55, 0.0, -1.2]
+    pole = np.array([1.15, 0.75, -0.2]) - 0.3 * fingers + low * [-0.55, 0.0, -1.2]
     pole[:, 0] = np.maximum(pole[:, 0], 0.5)
     pole -= (pole * axis).sum(axis=1, keepdims=True) * axis
     pole /= np.linalg.norm(pole, axis=1, keepdims=True)
