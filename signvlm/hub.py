@@ -5,13 +5,10 @@ signvlm push --repo user/name --private
 """
 
 import glob
-import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import huggingface_hub
-from dotenv import dotenv_values, find_dotenv
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.utils import validate_repo_id
@@ -19,6 +16,7 @@ from huggingface_hub.utils import validate_repo_id
 from data_engineering.clip import write_text
 from data_engineering.errors import ConfigError, RunError
 from signvlm.card import model_card
+from signvlm.token import Token, find_token
 
 CARD = "README.md"
 # Weights, configuration and text. Not .bin, .pt or .pth: a pickle runs code on whoever loads it.
@@ -32,19 +30,6 @@ WEIGHTS = (
 HTTP_ERROR: type[BaseException] = HfHubHTTPError.__mro__[
     1
 ]  # the base of all errors of the HTTP library that this huggingface_hub is built on
-
-
-@dataclass(frozen=True, repr=False)
-class Token:
-    """A Hub token and where it was found. It has no repr, so that no log can show it by accident.
-
-    Attributes:
-        value: The token.
-        source: Where it comes from, in words.
-    """
-
-    value: str
-    source: str
 
 
 @dataclass(frozen=True)
@@ -66,17 +51,6 @@ class Upload:
     card: str
     notes: tuple[str, ...]
     url: str | None
-
-
-def find_token() -> Token | None:
-    """Looks for a Hub token: HF_TOKEN in the environment, then in the nearest `.env`, then huggingface_hub's login."""
-    if value := os.environ.get("HF_TOKEN", "").strip():
-        return Token(value, "HF_TOKEN in the environment")
-    file = find_dotenv(usecwd=True)
-    if value := (dotenv_values(file).get("HF_TOKEN") or "").strip() if file else "":
-        return Token(value, f"HF_TOKEN in {file}")
-    stored = huggingface_hub.get_token()
-    return Token(stored, "the stored login of huggingface_hub") if stored else None
 
 
 def push(

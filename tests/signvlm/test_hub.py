@@ -12,7 +12,8 @@ from loopback_hub import TOKEN, loopback_hub
 from safetensors.torch import save_file
 
 from data_engineering.errors import ConfigError, RunError
-from signvlm.hub import find_token, push
+from signvlm.hub import push
+from signvlm.token import find_token
 
 REPO = "somebody/signs"
 # Large files go through git-lfs here: the loopback Hub does not speak Xet.
