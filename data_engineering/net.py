@@ -1,0 +1,259 @@
+"""A guarded fetch: one address from a hostile list, streamed into an open file.
+
+The name is resolved once, every address it has is checked, and the connection goes to the checked address itself, so
+that a name cannot answer differently the second time (DNS rebinding). Redirects run through the same door. Proxies from
+the environment are not used: behind one, nobody here could check where a request goes.
+"""
+
+import contextlib
+import hashlib
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+import certifi
+
+from data_engineering.errors import RunError
+
+USER_AGENT = "Mozilla/5.0 (compatible; signvlm; sign language research)"
+MAX_REDIRECTS = 5
+WHOLE_FETCH = 20
+"""A fetch may take this many times `timeout` in all, so that a byte a minute does not hold a worker for ever."""
+
+_CHUNK = 1 << 16
+_RETRIABLE_STATUS = {408, 425, 429, 500, 502, 503, 504}
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+
+
+class AddressRefusedError(Exception):
+    """The address is one that is never asked."""
+
+
+class FetchError(Exception):
+    """The host did not deliver.
+
+    Attributes:
+        retriable: Another attempt may succeed.
+        answered: The host was reached and spoke HTTP.
+        retry_after: Seconds that the host asked to wait, if it did.
+    """
+
+    def __init__(
+        self, reason: str, *, retriable: bool, answered: bool = True, retry_after: float | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.retriable = retriable
+        self.answered = answered
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A body that arrived whole: where from (after redirects), bytes, and its hash."""
+
+    url: str
+    bytes: int
+    sha256: str
+
+
+class Fetcher:
+    """Fetches http(s) addresses.
+
+    Args:
+        timeout: Seconds without a byte before a fetch is given up; a whole fetch may take `WHOLE_FETCH` times that.
+        max_bytes: A larger body is given up.
+        allow_hosts: Names or literal addresses that may lead to private, loopback or link-local addresses.
+    """
+
+    def __init__(self, timeout: float, max_bytes: int, allow_hosts: Collection[str] = ()) -> None:
+        self.timeout = timeout
+        self.whole_timeout = WHOLE_FETCH * timeout
+        self.max_bytes = max_bytes
+        self.allow_hosts = {host.lower() for host in allow_hosts}
+        self.tls = ssl.create_default_context(cafile=certifi.where())
+
+    def fetch(self, url: str, sink: BinaryIO, headers: Mapping[str, str] | None = None) -> Fetched:
+        """Streams the body of `url` into `sink`.
+
+        Args:
+            url: An http or https address.
+            sink: An open binary file; on an error it holds whatever had arrived.
+            headers: Further request headers; not sent on to other hosts by a redirect.
+
+        Raises:
+            AddressRefusedError: The address, or one that it redirects to, is not http(s) or not public.
+            FetchError: No connection, an HTTP error, a broken, late or too large body.
+            RunError: The sink cannot be written.
+        """
+        deadline = time.monotonic() + self.whole_timeout
+        try:
+            fetched = self._follow(url, sink, headers or {}, deadline)
+        except FetchError as error:
+            if time.monotonic() < deadline:
+                raise
+            raise FetchError(f"too slow: not done after {self.whole_timeout:g} s", retriable=True) from error
+        if time.monotonic() >= deadline:
+            # Without a promised length, a connection cut at the deadline looks like a whole body.
+            raise FetchError(f"too slow: not done after {self.whole_timeout:g} s", retriable=True)
+        return fetched
+
+    def _follow(self, url: str, sink: BinaryIO, headers: Mapping[str, str], deadline: float) -> Fetched:
+        first_host = urlsplit(url).hostname
+        for _ in range(MAX_REDIRECTS + 1):
+            parts = self._parse(url)
+            own = headers if parts.hostname == first_host else {}
+            with self._request(parts, own, deadline) as response:
+                if response.status in (301, 302, 303, 307, 308) and (location := response.getheader("Location")):
+                    url = urljoin(url, location)
+                    continue
+                if response.status != 200:
+                    raise _http_error(response)
+                count, digest = self._receive(response, sink)
+                return Fetched(url, count, digest)
+        raise FetchError(f"too many redirects: more than {MAX_REDIRECTS}", retriable=False)
+
+    def _parse(self, url: str) -> SplitResult:
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError as error:
+            raise AddressRefusedError(f"malformed address: {error}") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise AddressRefusedError(f"not http(s): the scheme is {parts.scheme[:20]!r}")
+        if parts.username or parts.password:
+            raise AddressRefusedError("user name in the address: never sent")
+        return parts
+
+    def _resolve(self, host: str, port: int) -> list[str]:
+        """Returns the addresses of a host, all of them checked."""
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise FetchError(f"does not resolve: {host}", retriable=True, answered=False) from error
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        if host.lower() not in self.allow_hosts:
+            for address in addresses:
+                if not is_public(address):
+                    raise AddressRefusedError(f"not public: {host} leads to {address}; see download.allow_hosts")
+        return addresses
+
+    @contextlib.contextmanager
+    def _request(
+        self, parts: SplitResult, headers: Mapping[str, str], deadline: float
+    ) -> Iterator[http.client.HTTPResponse]:
+        host = parts.hostname or ""
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        connection = _Pinned(host, port, self._resolve(host, port), self.timeout, deadline)
+        # Quoting leaves what is quoted already and keeps anything else out of the request line.
+        target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+        if parts.query:
+            target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
+        try:
+            connection.open(self.tls if parts.scheme == "https" else None)
+            connection.request(
+                "GET",
+                target,
+                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close", **headers},
+            )
+            with connection.getresponse() as response:
+                yield response
+        except ssl.SSLCertVerificationError as error:
+            raise FetchError(f"certificate refused: {error.verify_message}", retriable=False, answered=False) from error
+        except TimeoutError as error:
+            raise FetchError(f"timeout: no byte for {self.timeout:g} s", retriable=True, answered=False) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise FetchError(f"connection failed: {_words(error)}", retriable=True, answered=False) from error
+        finally:
+            connection.finish()
+
+    def _receive(self, response: http.client.HTTPResponse, sink: BinaryIO) -> tuple[int, str]:
+        encoding = response.getheader("Content-Encoding", "identity")
+        if encoding.lower() != "identity":
+            raise FetchError(f"encoded body: {encoding[:20]!r}, which was not asked for", retriable=False)
+        promised = response.length
+        if promised is not None and promised > self.max_bytes:
+            raise FetchError(f"too large: {promised} bytes, download.max_bytes is {self.max_bytes}", retriable=False)
+        digest, count = hashlib.sha256(), 0
+        while chunk := response.read1(_CHUNK):
+            count += len(chunk)
+            if count > self.max_bytes:
+                raise FetchError(f"too large: more than download.max_bytes, {self.max_bytes}", retriable=False)
+            digest.update(chunk)
+            try:
+                sink.write(chunk)
+            except OSError as error:
+                raise RunError(
+                    f"{sink.name}: cannot be written ({error.strerror}); free space and run again"
+                ) from error
+        if promised is not None and count < promised:
+            raise FetchError(f"broke off: {count} of {promised} bytes came", retriable=True)
+        if count == 0:
+            raise FetchError("empty: a body of 0 bytes", retriable=False)
+        return count, digest.hexdigest()
+
+
+class _Pinned(http.client.HTTPConnection):
+    """A connection to one of the given addresses, whatever the name would resolve to by now."""
+
+    def __init__(self, host: str, port: int, addresses: list[str], timeout: float, deadline: float) -> None:
+        super().__init__(host, port, timeout=timeout)
+        self.addresses = addresses
+        self._watch = threading.Timer(max(0.0, deadline - time.monotonic()), self._expire)
+        self._watch.daemon = True
+
+    def open(self, tls: ssl.SSLContext | None) -> None:
+        """Connects; with `tls`, verifies the certificate against the name."""
+        self.sock = self._wire = self._first_that_answers()
+        self._watch.start()
+        if tls:
+            self.default_port = http.client.HTTPS_PORT
+            self.sock = tls.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
+            self._wire = self.sock
+            self.sock.do_handshake()
+
+    def finish(self) -> None:
+        """Closes for good; http.client calls `close` itself once it has the head of the last response."""
+        self._watch.cancel()
+        self.close()
+
+    def _first_that_answers(self) -> socket.socket:
+        for address in self.addresses[:-1]:
+            with contextlib.suppress(OSError):
+                return socket.create_connection((address, self.port), self.timeout)
+        return socket.create_connection((self.addresses[-1], self.port), self.timeout)
+
+    def _expire(self) -> None:
+        with contextlib.suppress(OSError):
+            # The plain socket's method: SSLSocket's own would pull the TLS state out from under a reading thread.
+            socket.socket.shutdown(self._wire, socket.SHUT_RDWR)
+
+
+def is_public(address: str) -> bool:
+    """Returns whether an IP address is one of the open internet, also where it wraps an IPv4 address."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if inner is None and ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            ip = inner
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def _http_error(response: http.client.HTTPResponse) -> FetchError:
+    retriable = response.status in _RETRIABLE_STATUS
+    waits = response.getheader("Retry-After", "")
+    return FetchError(
+        f"HTTP {response.status}", retriable=retriable, retry_after=float(waits) if waits.isdecimal() else None
+    )
+
+
+def _words(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__)[:100]

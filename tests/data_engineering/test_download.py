@@ -1,0 +1,345 @@
+"""The download: every absent clip asked for, judged by what came, remembered, and resumed."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loopback import Loopback, greys, loopback, write_clip
+
+from data_engineering import youtube
+from data_engineering.clip import Manifests
+from data_engineering.download import download
+from data_engineering.errors import ConfigError, RunError
+from data_engineering.net import FetchError
+from data_engineering.report import Report
+from data_engineering.settings import DataSettings, DownloadSettings
+from data_engineering.stage import trimmed
+
+PROMPT = "Which sign is this?"
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    with loopback() as served:
+        yield served
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> bytes:
+    return write_clip(tmp_path / "source.mp4").read_bytes()
+
+
+class Root:
+    """A data root with an index of (video_id, url) pairs, and the polite settings without the waiting."""
+
+    def __init__(self, folder: Path, urls: dict[str, str], **fields: Any) -> None:
+        self.path = folder / "root"
+        instances = [
+            {"video_id": name, "split": "train", "signer_id": 1, "url": url, "instance_id": 5} | fields
+            for name, url in urls.items()
+        ]
+        index = folder / "index.json"
+        index.write_text(json.dumps([{"gloss": "book", "instances": instances}]), encoding="utf-8")
+        self.data = DataSettings(root=self.path, index=index)
+
+    def download(self, **changes: Any) -> Report:
+        polite = {"pause": 0.0, "timeout": 5.0, "retries": 0, "allow_hosts": ("127.0.0.1",)}
+        return download(self.data, DownloadSettings(**(polite | changes)), PROMPT, progress=False)
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in (self.path / "raw_videos").iterdir())
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.path / "downloads.jsonl").read_text(encoding="utf-8").splitlines()]
+
+    def rows(self) -> list[dict[str, Any]]:
+        return json.loads(Manifests(self.path).cleaned.read_text(encoding="utf-8"))
+
+
+def test_a_clip_is_saved_noted_and_listed(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    root = Root(tmp_path, {"00042": server.serve("/a.mp4", clip)})
+    report = root.download()
+    assert (root.path / "raw_videos" / "00042.mp4").read_bytes() == clip
+    (line,) = root.lines()
+    assert line["id"] == "00042"
+    assert (line["status"], line["reason"], line["bytes"], line["trimmed"]) == ("ok", "", len(clip), False)
+    assert line["host"] == server.host
+    assert len(line["sha256"]) == 64
+    (row,) = root.rows()
+    assert (row["gloss"], row["prompt"], row["instance_id"]) == ("book", PROMPT, 5)
+    assert row["video_path"] == str(root.path / "raw_videos" / "00042.mp4")
+    assert report.counts == {"clips expected": 1, "there": 1, "new": 1, "missing": 0}
+    assert f"{server.host}: 1 new" in "\n".join(report.lines())
+
+
+def test_an_address_of_several_clips_is_asked_once(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    url = server.serve("/a.mp4", clip)
+    root = Root(tmp_path, dict.fromkeys(["a", "b", "c", "d", "e"], url))
+    root.download()
+    assert server.asked == ["/a.mp4"]
+    assert root.files() == ["a.mp4", "b.mp4", "c.mp4", "d.mp4", "e.mp4"]
+
+
+def test_the_body_decides_not_its_name_nor_its_status(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    bodies = {
+        "html": b"<!DOCTYPE html><title>404</title> not here",
+        "text": b"file not found",
+        "zeros": bytes(500),
+        "moov": clip[: len(clip) // 2],
+        "playlist": b"#EXTM3U\nhttp://127.0.0.1/secret",
+        "good": clip,
+    }
+    root = Root(tmp_path, {name: server.serve(f"/{name}.mp4", body) for name, body in bodies.items()})
+    report = root.download()
+    assert root.files() == ["good.mp4"]
+    reasons = {line["id"]: line["reason"].partition(":")[0] for line in root.lines()}
+    assert reasons == {
+        "html": "html",
+        "text": "not_video",
+        "zeros": "not_video",
+        "moov": "moov_missing",
+        "playlist": "playlist",
+        "good": "",
+    }
+    assert [row["video_id"] for row in root.rows()] == ["good"]
+    assert "not_video x2" in "\n".join(report.lines())
+
+
+def test_a_second_run_asks_only_for_what_may_still_come(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    urls = {name: server.base + f"/{name}" for name in ("good", "busy", "gone")}
+    server.serve("/good", clip)
+    server.serve("/busy", b"", 503)
+    root = Root(tmp_path, urls)
+    root.download()
+    assert {line["id"]: (line["status"], line["reason"], line["retriable"]) for line in root.lines()} == {
+        "good": ("ok", "", False),
+        "busy": ("failed", "HTTP 503", True),
+        "gone": ("failed", "HTTP 404", False),
+    }
+    server.asked.clear()
+    server.serve("/busy", clip + b"\0\0\0\x08free")
+    report = root.download()
+    assert server.asked == ["/busy"]
+    assert root.files() == ["busy.mp4", "good.mp4"]
+    assert report.reused == 1
+    assert "1 failed before" in "\n".join(report.lines())
+    assert "(HTTP 404 x1)" in "\n".join(report.lines())
+
+
+def test_a_lost_file_is_fetched_again(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    root = Root(tmp_path, {"a": server.serve("/a", clip)})
+    root.download()
+    (root.path / "raw_videos" / "a.mp4").unlink()
+    root.download()
+    assert root.files() == ["a.mp4"]
+
+
+def test_a_file_that_is_there_is_never_asked_for(tmp_path: Path, server: Loopback) -> None:
+    root = Root(tmp_path, {"a": server.base + "/a"})
+    (root.path / "raw_videos").mkdir(parents=True)
+    write_clip(root.path / "raw_videos" / "a.mp4")
+    root.download()
+    assert server.asked == []
+    assert len(root.rows()) == 1
+
+
+def test_what_a_killed_run_left_does_not_count(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    root = Root(tmp_path, {"a": server.serve("/a", clip)})
+    (root.path / "raw_videos").mkdir(parents=True)
+    (root.path / "raw_videos" / ".a.1.part").write_bytes(clip[:100])
+    (root.path / "downloads.jsonl").write_text('{"id": "a", "status": "o', encoding="utf-8")
+    root.download()
+    assert (root.path / "raw_videos" / "a.mp4").read_bytes() == clip
+    text = (root.path / "downloads.jsonl").read_text(encoding="utf-8")
+    assert json.loads(text.splitlines()[-1])["status"] == "ok"
+
+
+def test_a_passing_failure_is_tried_again_and_each_attempt_noted(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    answers = iter([(503, b""), (200, clip[:50]), (200, clip)])
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        status, body = next(answers)
+        request.send_response(status)
+        request.send_header("Content-Length", str(len(clip) if status == 200 else 0))
+        request.end_headers()
+        request.wfile.write(body)
+
+    root = Root(tmp_path, {"a": server.on("/a", answer)})
+    report = root.download(retries=2)
+    assert [line["status"] for line in root.lines()] == ["failed", "failed", "ok"]
+    assert report.counts["new"] == 1
+    assert root.files() == ["a.mp4"]
+
+
+def test_a_dead_host_is_found_out_cleared_and_left_alone(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    """It answers everything with one body, here even a video."""
+    root = Root(tmp_path, {f"{n:05}": server.serve(f"/{n}", clip) for n in range(9)})
+    report = root.download()
+    assert len(server.asked) == 4
+    assert root.files() == []
+    assert root.rows() == []
+    text = "\n".join(report.lines())
+    assert "5 not asked" in text
+    assert "dead: one body" in text
+    assert {line["reason"].partition(":")[0] for line in root.lines()[3:]} == {"placeholder"}
+    server.asked.clear()
+    root.download()
+    assert server.asked == []
+
+
+def test_a_dead_host_of_pages_is_left_alone_too(tmp_path: Path, server: Loopback) -> None:
+    root = Root(tmp_path, {f"{n:05}": server.serve(f"/{n}", b"<html>moved</html>") for n in range(9)})
+    root.download()
+    assert len(server.asked) == 4
+
+
+def test_a_placeholder_among_clips_is_removed_and_the_host_asked_on(
+    tmp_path: Path, server: Loopback, clip: bytes
+) -> None:
+    def body(n: int) -> bytes:
+        return clip if n % 2 else clip + b"\0\0\0\x10free" + bytes([n] * 8)
+
+    root = Root(tmp_path, {f"{n}": server.serve(f"/{n}", body(n)) for n in range(10)})
+    root.download()
+    assert len(server.asked) == 10
+    assert root.files() == ["0.mp4", "2.mp4", "4.mp4", "6.mp4", "8.mp4"]
+
+
+def test_a_host_that_is_not_there_is_given_up_for_this_run(tmp_path: Path) -> None:
+    with loopback() as gone:
+        base = gone.base
+    root = Root(tmp_path, {f"{n}": f"{base}/{n}" for n in range(9)})
+    report = root.download()
+    assert "6 not asked" in "\n".join(report.lines())
+    assert len(root.lines()) == 3
+    assert all(line["retriable"] for line in root.lines())
+
+
+def test_an_address_inside_the_network_is_refused(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    url = server.serve("/a", clip)
+    root = Root(tmp_path, {"a": url, "b": server.redirect("/b", "http://169.254.169.254/latest")})
+    report = root.download(allow_hosts=())
+    assert server.asked == []
+    assert "2 refused (not public x2)" in "\n".join(report.lines())
+    root.download()
+    assert server.asked == ["/a", "/b"]
+    assert root.lines()[-1]["status"] == "refused"
+    assert root.files() == ["a.mp4"]
+
+
+def test_limit_counts_attempts(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    root = Root(tmp_path, {f"{n}": server.serve(f"/{n}", clip + b"\0\0\0\x09free" + bytes([n])) for n in range(5)})
+    assert root.download(limit=2).counts["there"] == 2
+    assert root.download(limit=2).counts["there"] == 4
+
+
+def test_two_hosts_are_asked_at_the_same_time(tmp_path: Path, clip: bytes) -> None:
+    """Each answers only once the other has been asked."""
+    with loopback() as one, loopback() as two:
+        urls = {"a": one.serve("/a", clip), "b": two.serve("/b", clip)}
+        for mine, other in ((one, two), (two, one)):
+            path, send = next(iter(mine.answers.items()))
+
+            def answer(request: BaseHTTPRequestHandler, other: Loopback = other, send: Any = send) -> None:
+                while not other.asked and not other.closing.wait(0.01):
+                    pass
+                send(request)
+
+            mine.on(path, answer)
+        root = Root(tmp_path, urls)
+        root.download()
+        assert root.files() == ["a.mp4", "b.mp4"]
+
+
+def test_a_clip_without_an_address_is_said(tmp_path: Path) -> None:
+    report = Root(tmp_path, {"a": ""}).download()
+    assert "no address: 1 absent" in "\n".join(report.lines())
+
+
+def test_aslpro_is_asked_from_its_own_pages() -> None:
+    from data_engineering.hosts import request_headers
+
+    assert "aslpro" in request_headers("http://www.aslpro.com/main/b/book.swf")["Referer"]
+    assert request_headers("http://notaslpro.example/a") == {}
+
+
+def test_a_flash_file_is_converted_or_named_unconvertible(tmp_path: Path, server: Loopback) -> None:
+    flash = write_clip(tmp_path / "a.swf", codec="flv").read_bytes()
+    root = Root(tmp_path, {"a": server.serve("/a.swf", flash), "b": server.serve("/b.swf", b"FWS\x06" + bytes(60))})
+    root.download()
+    assert root.files() == ["a.mp4"]
+    assert len(greys(root.path / "raw_videos" / "a.mp4")) == 25
+    assert root.lines()[-1]["reason"].startswith("unconvertible")
+
+
+def test_a_compilation_is_fetched_once_and_cut_by_time(tmp_path: Path) -> None:
+    """It runs at 50 frames a second; the index counts in 25ths of a second all the same."""
+    root = Root(tmp_path, {})
+    instances = [
+        {"video_id": name, "split": "train", "signer_id": 1, "url": url, "frame_start": start, "frame_end": end}
+        for name, url, start, end in (
+            ("a", "https://www.youtube.com/watch?v=abcdefghijk", 11, 20),
+            ("b", "https://youtu.be/abcdefghijk", 31, 50),
+        )
+    ]
+    root.data.index.write_text(json.dumps([{"gloss": "book", "instances": instances}]), encoding="utf-8")
+    kept = root.path / "raw_videos" / "compilations"
+    kept.mkdir(parents=True)
+    write_clip(kept / "abcdefghijk.mp4", frames=120, fps=50)
+    report = root.download()
+    assert report.counts["new"] == 2
+    first = greys(root.path / "raw_videos" / "a.mp4")
+    second = greys(root.path / "raw_videos" / "b.mp4")
+    # Frame 11 of 25 a second begins at 0.4 s: the file's 20th frame, a grey of 40.
+    assert len(first) == 20
+    assert first == pytest.approx(range(40, 80, 2), abs=3)
+    assert len(second) == 40
+    assert second[0] == pytest.approx(120, abs=3)
+    assert trimmed(root.path) == {"a", "b"}
+
+
+def ytdlp(root: Path, url: str, **changes: Any) -> Path:
+    target = root / "100%(title)s.part"
+    youtube.fetch(url, target, DownloadSettings(timeout=5.0, retries=0, **changes))
+    return target
+
+
+def test_ytdlp_writes_where_it_is_told(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    target = ytdlp(tmp_path, server.serve("/watch.mp4", clip, Content_Type="video/mp4"))
+    assert target.read_bytes() == clip
+    assert {path.name for path in tmp_path.iterdir()} == {"source.mp4", target.name}
+
+
+def test_ytdlp_s_failures_are_told_apart(tmp_path: Path, server: Loopback, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(FetchError, match="gone") as caught:
+        ytdlp(tmp_path, server.base + "/missing.mp4")
+    assert not caught.value.retriable
+    with pytest.raises(youtube.WallError):
+        ytdlp(tmp_path, server.serve("/busy.mp4", b"", 429))
+    with pytest.raises(FetchError) as caught:
+        ytdlp(tmp_path, server.serve("/broken.mp4", b"", 500))
+    assert caught.value.retriable
+    assert "\x1b" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_ytdlp_is_held_to_the_byte_limit(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    with pytest.raises(FetchError, match="max_bytes"):
+        ytdlp(tmp_path, server.serve("/a.mp4", clip, Content_Type="video/mp4"), max_bytes=100)
+
+
+def test_a_missing_index_is_one_line(tmp_path: Path) -> None:
+    data = DataSettings(root=tmp_path, index=tmp_path / "absent.json")
+    with pytest.raises(ConfigError, match=r"data\.index") as caught:
+        download(data, DownloadSettings(), PROMPT, progress=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_root_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    root = Root(tmp_path, {"a": "http://127.0.0.1/a"})
+    root.path.write_text("a file where the folder belongs", encoding="utf-8")
+    with pytest.raises(RunError, match=r"data\.root"):
+        root.download()
