@@ -41,9 +41,7 @@ OPTIONAL = {
 CONFIGS = ("internvl3_5_2b.yaml", "wlasl_smoke.yaml", "demo.yaml")
 GIB = 1024**3
 MEMORY = 8 * GIB  # bytes; 2.3 G parameters take 4.4 GiB in half precision, and loading needs room beside them
-DISK = 20 * GIB  # bytes; that base, WLASL100 (2,038 clips), its frames (8 x 448 x 448 x 3 bytes each: 9.1 GiB), adapters
-    20 * GIB
-)  # bytes; that base, 2,038 clips of WLASL100 and their frames (8 x 448 x 448 x 3 bytes: 9.1 GiB), adapters
+DISK = 20 * GIB  # bytes; that base, adapters, WLASL100 (2,038 clips) and its frames (8 x 448 x 448 x 3 bytes: 9.1 GiB)
 TINY_FRAMES = 25
 
 
