@@ -103,7 +103,9 @@ def test_signs_cover_every_channel_with_minimal_pairs():
 
 def test_no_two_signs_are_the_same():
     assert len({parameters(sign) for sign in SIGNS.values()}) == len(SIGNS)
-    assert not any(differing_channels(one, other) == () for one in SIGNS.values() for other in SIGNS.values() if one is not other)
+    assert not any(
+        differing_channels(one, other) == () for one in SIGNS.values() for other in SIGNS.values() if one is not other
+    )
 
 
 def stroke_of(gloss):

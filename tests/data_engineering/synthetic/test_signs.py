@@ -16,7 +16,9 @@ def signs_file(tmp_path, text):
 
 def test_a_new_sign_is_an_entry(tmp_path):
     path = signs_file(tmp_path, "TREE: {shape: 5, location: high, palm: in, movement: twist, repeats: 2}\n")
-    assert load_signs(path) == {"TREE": Sign("TREE", shape="5", location="high", palm="in", movement="twist", repeats=2)}
+    assert load_signs(path) == {
+        "TREE": Sign("TREE", shape="5", location="high", palm="in", movement="twist", repeats=2)
+    }
 
 
 @pytest.mark.parametrize(
