@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,6 +20,7 @@ from data_engineering.clip import Clip, Manifests, video_path, write_json
 from data_engineering.errors import RunError
 from data_engineering.host_worker import Event, HostWorker, Source, Tally
 from data_engineering.hosts import host_of, media_key
+from data_engineering.index_source import INDEX_NAME, TERMS, fetch_index
 from data_engineering.report import Report
 from data_engineering.settings import DataSettings, DownloadSettings
 from data_engineering.stage import expected
@@ -30,6 +31,8 @@ _STALE = 3600.0  # seconds; parts untouched for so long belong to a run that was
 def download(data: DataSettings, settings: DownloadSettings, prompt: str, *, progress: bool = True) -> Report:
     """Fetches the absent clips and rewrites wlasl_cleaned.json to the files that are there.
 
+    An absent index of the name WLASL_v0.3.json is fetched first.
+
     Args:
         data: Which clips.
         settings: How politely, and how many.
@@ -38,27 +41,22 @@ def download(data: DataSettings, settings: DownloadSettings, prompt: str, *, pro
 
     Raises:
         ConfigError: The index, the glossary or the split is wrong.
-        RunError: The disk is full or the data root cannot be written.
+        RunError: The index could not be fetched, the disk is full or the data root cannot be written.
     """
+    notes = []
+    if data.index.name == INDEX_NAME and not data.index.exists():
+        fetch_index(data.index, settings)
+        notes.append(f"{data.index} fetched. {TERMS}")
     wanted = expected(data)
+    if wanted.unmatched:
+        words = ", ".join(f"{word} ({', '.join(near) or 'nothing near'})" for word, near in wanted.unmatched)
+        notes.append(f"{len(wanted.unmatched)} words of the glossary are no gloss of the index (the nearest): {words}")
     folder = _folder(data.root)
     log = AttemptLog(data.root)
     present = {path.name for path in folder.iterdir()}
+    absent = [clip for clip in wanted.clips if f"{clip.video_id}.mp4" not in present]
     tallies: dict[str, Tally] = defaultdict(Tally)
-    todo: list[Clip] = []
-    last = log.last()
-    had = 0
-    for clip in wanted.clips:
-        attempt = last.get(clip.video_id)
-        if f"{clip.video_id}.mp4" in present:
-            had += 1
-        elif not clip.url:
-            tallies["no address"].outcomes["absent"] += 1
-        elif attempt and attempt.url == clip.url and attempt.status == "failed" and not attempt.retriable:
-            tallies[attempt.host].outcomes["failed before"] += 1
-            tallies[attempt.host].blame(attempt.reason, 1)
-        elif settings.limit is None or len(todo) < settings.limit:
-            todo.append(clip)
+    todo = _worth_asking(absent, log, tallies)[: settings.limit]
     workers = [
         HostWorker(name, sources, log, folder, settings, tallies[name]) for name, sources in _by_host(todo).items()
     ]
@@ -77,9 +75,9 @@ def download(data: DataSettings, settings: DownloadSettings, prompt: str, *, pro
         },
         written=[Manifests(data.root).cleaned, log.path],
         refused=[f"{refusal.where}: {refusal.reason}" for refusal in wanted.refused],
-        notes=[tally.line(host) for host, tally in sorted(tallies.items())],
-        reused=had,
-        next_step="signvlm validate",
+        notes=notes + [tally.line(host) for host, tally in sorted(tallies.items())],
+        reused=len(wanted.clips) - len(absent),
+        next_step="signvlm validate" if rows else "signvlm download, later, or put clips into raw_videos yourself",
     )
 
 
@@ -94,6 +92,22 @@ def _folder(root: Path) -> Path:
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror or error}); choose another data.root") from error
     return folder
+
+
+def _worth_asking(absent: Iterable[Clip], log: AttemptLog, tallies: Mapping[str, Tally]) -> list[Clip]:
+    """Leaves out, and counts, the clips without an address and those that an earlier run found to be gone."""
+    last = log.last()
+    todo = []
+    for clip in absent:
+        attempt = last.get(clip.video_id)
+        if not clip.url:
+            tallies["no address"].outcomes["absent"] += 1
+        elif attempt and attempt.url == clip.url and attempt.status == "failed" and not attempt.retriable:
+            tallies[attempt.host].outcomes["failed before"] += 1
+            tallies[attempt.host].blame(attempt.reason, 1)
+        else:
+            todo.append(clip)
+    return todo
 
 
 def _by_host(clips: Iterable[Clip]) -> dict[str, list[Source]]:
@@ -123,7 +137,7 @@ def _run(workers: list[HostWorker], progress: bool) -> None:
                 if event.note and progress:
                     bar.write(f"{event.host}: {event.note}", file=sys.stderr)
                 done[event.host] += event.clips
-                bar.set_postfix_str(", ".join(f"{name} {count}" for name, count in done.most_common()), refresh=False)
+                bar.set_postfix_str(", ".join(f"{name} {count}" for name, count in done.most_common(4)), refresh=False)
                 bar.update(event.clips)
         finally:
             for worker in workers:

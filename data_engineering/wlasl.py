@@ -107,7 +107,7 @@ def _load(path: Path) -> Any:
             body = source.read(_MAX_INDEX_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(
-            f"data.index: {path} does not exist; `signvlm download` fetches it, or name your own index"
+            f"data.index: {path} does not exist; `signvlm download` fetches WLASL_v0.3.json; or name your own"
         ) from None
     except (OSError, EOFError, zlib.error) as error:
         raise ConfigError(f"data.index: {path} cannot be read ({_first_line(error)}); fetch it again") from error

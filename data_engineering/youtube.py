@@ -99,4 +99,5 @@ def _failure(message: str) -> FetchError:
         return WallError(f"wall: {words[:200]}", retriable=True)
     if any(sign in lower for sign in _GONE):
         return FetchError(f"gone: {words[:200]}", retriable=False)
-    return FetchError(f"yt-dlp: {words[:200]}", retriable=True)
+    # yt-dlp's name for: the host could not be reached at all.
+    return FetchError(f"yt-dlp: {words[:200]}", retriable=True, answered="transporterror" not in lower)

@@ -326,9 +326,26 @@ def test_ytdlp_s_failures_are_told_apart(tmp_path: Path, server: Loopback, capfd
     assert capfd.readouterr() == ("", "")
 
 
+def test_ytdlp_knows_a_host_that_is_not_there(tmp_path: Path) -> None:
+    with loopback() as gone:
+        base = gone.base
+    with pytest.raises(FetchError) as caught:
+        ytdlp(tmp_path, f"{base}/a.mp4")
+    assert caught.value.retriable
+    assert not caught.value.answered
+
+
 def test_ytdlp_is_held_to_the_byte_limit(tmp_path: Path, server: Loopback, clip: bytes) -> None:
     with pytest.raises(FetchError, match="max_bytes"):
         ytdlp(tmp_path, server.serve("/a.mp4", clip, Content_Type="video/mp4"), max_bytes=100)
+
+
+def test_words_that_the_index_lacks_are_said(tmp_path: Path) -> None:
+    root = Root(tmp_path, {"a": ""})
+    (tmp_path / "words.txt").write_text("BOOK\nboook\n", encoding="utf-8")
+    data = root.data.model_copy(update={"glossary": str(tmp_path / "words.txt")})
+    report = download(data, DownloadSettings(), PROMPT, progress=False)
+    assert "boook (book)" in "\n".join(report.lines())
 
 
 def test_a_missing_index_is_one_line(tmp_path: Path) -> None:
