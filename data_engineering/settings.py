@@ -30,6 +30,7 @@ class DataSettings(Section):
         split: `official` (the index's own), `signer` (no signer on two sides), `gloss` (70/15/15 within each gloss),
             or a JSON file {video_id: train | validation | test}.
         seed: Seeds the splits drawn here.
+        note: A sentence that every reader of a result must see, such as what the clips are.
     """
 
     root: Path = Path("data/wlasl")
@@ -37,6 +38,7 @@ class DataSettings(Section):
     glossary: str | None = None
     split: str = "official"
     seed: int = 0
+    note: str | None = None
 
 
 class DownloadSettings(Section):

@@ -26,7 +26,7 @@ from data_engineering.settings import DataSettings, DownloadSettings, Preprocess
 from data_engineering.video import clip_frames, survey
 
 # Judgements of another version of this module are not reused.
-_VERSION = 1
+_VERSION = 2
 # These may pass on a less busy machine.
 _TRANSIENT = {"timeout", "memory", "unreadable"}
 # As many frames are read the way training reads them, as a last check; their size does not matter.
@@ -92,11 +92,20 @@ def judge(job: Job) -> dict[str, Any]:
     )
     count = job.preprocess.stored_frames or job.preprocess.num_frames
     small = job.preprocess.model_copy(update={"size": _CHECK_SIZE})
-    clip_frames(job.path, bbox=None, start=media.start, end=media.end, num_frames=count, preprocess=small)
+    found = asdict(media)
+    clip_frames(
+        job.path,
+        bbox=None,
+        start=media.start,
+        end=media.end,
+        num_frames=count,
+        preprocess=small,
+        surveyed=found,
+    )
     status = job.path.stat()
     with job.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {**asdict(media), "sha256": digest, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
+    return {**found, "sha256": digest, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
 def validate(
@@ -197,6 +206,22 @@ def validate_files(
     jobs = [Job(path, None, 1, -1, 25.0, True, settings, preprocess) for path in paths]
     found = {id(job): verdict for job, verdict in _judged(jobs, settings, progress)}
     return [(job.path, found[id(job)]) for job in jobs]
+
+
+def report_files(
+    paths: Sequence[Path], settings: ValidateSettings, preprocess: PreprocessSettings
+) -> tuple[list[str], int]:
+    """Judges single files; returns a line a file to print, and how many cannot be used."""
+    lines, failed = [], 0
+    for path, verdict in validate_files(paths, settings, preprocess):
+        if isinstance(verdict, ClipError):
+            failed += 1
+            lines.append(f"{path}: {verdict.reason}: {verdict.detail}; {verdict.remedy}")
+        else:
+            size = f"{verdict['width']}x{verdict['height']}, {verdict['fps']} fps"
+            kept = f"{verdict['frames']} frames from {verdict['start']:.2f} to {verdict['end']:.2f} s"
+            lines.append("; ".join([f"{path}: ok: {size}, {kept}", *verdict["notes"]]))
+    return lines, failed
 
 
 def corrupted_row(clip: Clip, root: Path, error: ClipError, stamp: str) -> dict[str, Any]:

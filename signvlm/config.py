@@ -15,12 +15,12 @@ from pydantic import Field, ValidationError
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.comments import CommentedMap
 
+import data_engineering.shipped
 from data_engineering.clip import write_text
 from data_engineering.errors import ConfigError
 from data_engineering.settings import (
     DataSettings,
     DownloadSettings,
-    Fraction,
     Positive,
     PreprocessSettings,
     Section,
@@ -131,8 +131,10 @@ class HubSettings(Section):
 
 
 class Config(Section):
-    """The whole configuration. `training` goes to trl.SFTConfig, `lora` to peft.LoraConfig (None trains the whole
-    language model), `quantization` to transformers.BitsAndBytesConfig, `generation` to transformers.GenerationConfig.
+    """The whole configuration.
+
+    `training` goes to trl.SFTConfig, `lora` to peft.LoraConfig (None trains the whole language model), `quantization`
+    to transformers.BitsAndBytesConfig, `generation` to transformers.GenerationConfig.
     """
 
     data: DataSettings = DataSettings()
@@ -140,13 +142,13 @@ class Config(Section):
     validate_: Annotated[ValidateSettings, Field(alias="validate")] = ValidateSettings()
     preprocess: PreprocessSettings = PreprocessSettings()
     model: ModelSettings = ModelSettings()
-    quantization: dict[str, Any] = {}
-    lora: dict[str, Any] | None = {}
-    training: dict[str, Any] = {}
+    quantization: dict[str, Any] = Field(default_factory=dict)
+    lora: dict[str, Any] | None = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
     loss: LossSettings = LossSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     selection: SelectionSettings = SelectionSettings()
-    generation: dict[str, Any] = {}
+    generation: dict[str, Any] = Field(default_factory=dict)
     evaluation: EvaluationSettings = EvaluationSettings()
     hub: HubSettings = HubSettings()
     name: Annotated[str, Field(exclude=True)] = "run"
@@ -180,12 +182,9 @@ def shipped(name: str | Path) -> Path:
     path = Path(name)
     if path.exists() or path.is_absolute():
         return path
-    package = Path(__file__).parent
     relative = Path(*path.parts[1:]) if path.parts[:1] == ("params",) else path
-    for params in (package / "params", package.parent / "params"):
-        if (params / relative).exists():
-            return params / relative
-    return path
+    ours = data_engineering.shipped.shipped(str(relative))
+    return ours if ours.exists() else path
 
 
 def load(path: str | Path = DEFAULT_CONFIG, overrides: Iterable[str] = ()) -> Config:
@@ -213,7 +212,7 @@ def load(path: str | Path = DEFAULT_CONFIG, overrides: Iterable[str] = ()) -> Co
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Returns `; did you mean X?` for the known word nearest to a mistyped one, or the known words when none is near."""
+    """Returns `; did you mean X?` for the known word nearest to a mistyped one, or the known words if none is near."""
     known = sorted(known)
     match = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if match:
@@ -237,7 +236,7 @@ def _read_yaml(file: Path) -> CommentedMap:
     if tree is None:
         return CommentedMap()
     if not isinstance(tree, CommentedMap):
-        raise ConfigError(f"{file}: holds {type(tree).__name__}, not sections of keys; see params/demo.yaml for the form")
+        raise ConfigError(f"{file}: holds {type(tree).__name__}, not sections of keys; see params/demo.yaml")
     return tree
 
 
@@ -245,7 +244,7 @@ def _apply(tree: CommentedMap, override: str) -> None:
     dotted, separator, text = override.partition("=")
     keys = dotted.strip().split(".")
     if not separator or not all(keys):
-        raise ConfigError(f"--set {override}: not of the form section.key=value, e.g. --set training.learning_rate=1e-4")
+        raise ConfigError(f"--set {override}: not section.key=value, e.g. --set training.learning_rate=1e-4")
     try:
         value = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:

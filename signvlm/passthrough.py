@@ -1,4 +1,4 @@
-"""The sections that go to the libraries as they stand, checked against the libraries' own records before anything loads."""
+"""The sections that go to the libraries as they stand, checked against the libraries' own records."""
 
 import dataclasses
 import inspect
@@ -51,7 +51,7 @@ def check_passthrough(config: Config) -> None:
 def _init_hints(record: type) -> dict[str, Any]:
     """Returns {argument: type} of a class's constructor; Any where it declares none that can be resolved."""
     try:
-        hints = typing.get_type_hints(record if dataclasses.is_dataclass(record) else record.__init__)
+        hints = typing.get_type_hints(record if dataclasses.is_dataclass(record) else vars(record)["__init__"])
     except (NameError, TypeError):
         hints = {}
     names = [name for name, p in inspect.signature(record).parameters.items() if p.kind is not p.VAR_KEYWORD]

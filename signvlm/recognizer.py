@@ -29,10 +29,14 @@ class Recognizer(Protocol):
     """
 
     @property
-    def glossary(self) -> tuple[str, ...]: ...
+    def glossary(self) -> tuple[str, ...]:
+        """The glosses that can be recognised."""
+        ...
 
     @property
-    def modes(self) -> tuple[str, ...]: ...
+    def modes(self) -> tuple[str, ...]:
+        """The ways of answering."""
+        ...
 
     def answer(self, clips: Sequence[np.ndarray], mode: str) -> list[list[Answer]]:
         """Answers a batch of clips.

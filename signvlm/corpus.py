@@ -1,0 +1,89 @@
+"""What training and evaluation read of a data root: rows by split, the glossary, the clips that could not be had."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+
+from data_engineering.clip import SPLITS, Manifests, by_split, read_json
+from data_engineering.errors import ConfigError, RunError
+from data_engineering.frames import load_frames
+from signvlm.config import Config
+from signvlm.console import note
+
+VALIDATE = "run `signvlm validate`"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The clips of a data root.
+
+    Attributes:
+        rows: {split: dataset}: preprocessed rows, or validated manifest rows to be decoded as they are read.
+        glossary: The glosses with a file on disk, in the index's order.
+        unreadable: Manifest rows of files that do not decode.
+        missing: Indexed clips without a file.
+        health: The health report's figures, leakage among them.
+        stored: Whether the rows are preprocessed.
+    """
+
+    rows: dict[str, Dataset]
+    glossary: tuple[str, ...]
+    unreadable: list[dict[str, Any]]
+    missing: list[dict[str, Any]]
+    health: dict[str, Any]
+    stored: bool
+
+
+def load_corpus(config: Config) -> Corpus:
+    """Reads a data root's clips; without `frames/` they are decoded as they are needed.
+
+    Raises:
+        ConfigError: The data root is missing, or fewer than two glosses have clips.
+        RunError: It has not been validated, a manifest is broken, or its frames are stale.
+    """
+    root = config.data.root
+    if not root.is_dir():
+        raise ConfigError(f"data.root: {root} is no folder; set data.root, or fetch clips with `signvlm download`")
+    manifests = Manifests(root)
+    validated = read_json(manifests.validated, VALIDATE)
+    cleaned = read_json(manifests.cleaned, VALIDATE)
+    glossary = tuple(dict.fromkeys(row["gloss"] for row in cleaned))
+    if len(glossary) < 2:
+        raise ConfigError(
+            f"{manifests.cleaned}: {len(glossary)} gloss has clips, and there is nothing to tell apart; "
+            "widen data.glossary or add clips"
+        )
+    stored = (root / "frames").is_dir()
+    if stored:
+        rows = dict(load_frames(root, config.preprocess))
+    else:
+        note(f"{root / 'frames'} is not there: clips are decoded as they are read; `signvlm preprocess` does it once")
+        rows = {split: _manifest_rows(by_split(validated, split)) for split in SPLITS}
+    health = read_json(manifests.health, VALIDATE)
+    return Corpus(rows, glossary, read_json(manifests.corrupted, VALIDATE), health["missing"], health, stored)
+
+
+def clips_of(rows: list[dict[str, Any]], split: str) -> list[dict[str, Any]]:
+    """Returns the rows of a split."""
+    return [row for row in rows if row["split"] == split]
+
+
+def _manifest_rows(rows: Any) -> Dataset:
+    """Keeps what decoding needs: manifest rows hold whatever the index held, which Arrow could not always type."""
+    kept = ("video_id", "gloss", "signer_id", "split", "source", "video_path", "bbox", "media")
+    return Dataset.from_list([{key: row[key] for key in kept} | {"signer_id": str(row["signer_id"])} for row in rows])
+
+
+def require(rows: Dataset, split: str, root: Path) -> Dataset:
+    """Returns the rows.
+
+    Raises:
+        RunError: There are none.
+    """
+    if not len(rows):
+        raise RunError(
+            f"{root}: the {split} split has no readable clip; see datasets/health.html, or change data.split"
+        )
+    return rows

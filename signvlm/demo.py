@@ -1,0 +1,99 @@
+"""`signvlm demo`: the main job in minutes, on a CPU, without account or download.
+
+    signvlm demo --out /tmp/demo --seed 0
+
+An avatar signs real mp4 clips, some of them broken on purpose; from there on every stage is the one that real data
+takes: validate, preprocess, fine-tune, evaluate on signers that training never saw.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_engineering.preprocess import preprocess
+from data_engineering.sandbox import cores
+from data_engineering.synthetic.dataset import write_dataset
+from data_engineering.validate import validate
+from signvlm.config import load
+from signvlm.console import note
+from signvlm.eval import evaluate_checkpoint
+from signvlm.train import train
+
+# Signs that differ in one parameter alone stand next to each other: location, handshape, movement, hands.
+GLOSSES = (
+    *("MOTHER", "FATHER", "WATER"),
+    *("EAT", "HOME", "THANK-YOU", "GOOD"),
+    *("PLEASE", "SORRY"),
+    *("BLUE", "YELLOW", "PLAY"),
+    *("BOOK", "HELP", "WORK", "CAR"),
+)
+SIGNERS = {"train": 8, "validation": 2, "test": 4}
+# Kinds of `data_engineering.synthetic.break_files`: what a download leaves behind in the wild.
+BROKEN = {"train": ("page", "headless", "black"), "validation": ("empty",), "test": ("stub",)}
+
+
+def demo(out: Path, *, seed: int = 0, overrides: Sequence[str] = ()) -> list[str]:
+    """Runs every stage on clips of the avatar.
+
+    Args:
+        out: Everything is written below this folder.
+        seed: Of signers, clips, which files are broken, and training.
+        overrides: `section.key=value` strings over params/demo.yaml.
+
+    Returns:
+        The lines to print: one table, what was written, the next commands.
+    """
+    started = time.perf_counter()
+    config = load(
+        "params/demo.yaml",
+        [
+            f"data.root={out}",
+            f"data.index={out / 'index.json'}",
+            f"data.seed={seed}",
+            f"training.seed={seed}",
+            f"evaluation.seed={seed}",
+            *overrides,
+        ],
+    )
+    note(f"1/5 an avatar signs {len(GLOSSES)} signs, {sum(SIGNERS.values())} signers")
+    made = write_dataset(
+        config.data.root,
+        config.data.index,
+        glosses=GLOSSES,
+        train_signers=SIGNERS["train"],
+        validation_signers=SIGNERS["validation"],
+        test_signers=SIGNERS["test"],
+        clips_per_cell=2,
+        seed=seed,
+        broken=BROKEN,
+        workers=cores(),
+    )
+    note(f"    {sum(made.clips.values())} clips; broken on purpose: {made.broken}")
+    note("2/5 validate: every clip is decoded before training")
+    for line in validate(
+        config.data, config.download, config.validate_, config.preprocess, config.model.prompt
+    ).lines():
+        note(line)
+    note("3/5 preprocess")
+    for line in preprocess(config.data, config.preprocess).lines():
+        note(line)
+    note("4/5 train: LoRA on the language model, the projector in full")
+    training = train(config)
+    note("5/5 evaluate: signers that training never saw")
+    results = evaluate_checkpoint(config, training.bundle)
+    clip = next(row["clip_id"] for row in results.data["clips"] if not row.get("unreadable"))
+    return [
+        "",
+        results.table(),
+        "",
+        config.data.note or "",
+        "",
+        f"  took     {time.perf_counter() - started:.0f} s, seed {seed}",
+        f"  wrote    {training.bundle}",
+        f"  wrote    {results.path}",
+        f"  wrote    {results.report}",
+        f"  next     open {results.report} in a browser",
+        f"  next     uv run tensorboard --logdir {training.folder / 'tb_logs'}",
+        f"  next     uv run signvlm predict {out / 'raw_videos' / clip}.mp4 --checkpoint {training.bundle}",
+        "  next     your own clips, or WLASL: see README.md",
+    ]

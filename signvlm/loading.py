@@ -1,0 +1,53 @@
+"""A checkpoint and a configuration → a recogniser, for every verb that answers clips."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from signvlm.config import Config
+from signvlm.console import note
+from signvlm.hardware import Hardware
+from signvlm.recognizer import Recognizer
+from signvlm.runs import newest_bundle
+from signvlm.train import choose_hardware
+from signvlm.vlm.bundle import load_bundle, read_bundle_config
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A recogniser ready to answer.
+
+    Attributes:
+        recognizer: It.
+        config: The configuration in force: the caller's, with the model, prompt and framing that the bundle was
+            trained with.
+        hardware: What it runs on.
+        bundle: Where it was loaded from.
+    """
+
+    recognizer: Recognizer
+    config: Config
+    hardware: Hardware
+    bundle: Path
+
+
+def load_recognizer(config: Config, checkpoint: Path | None) -> Loaded:
+    """Loads a bundle: the one given, or the newest run's.
+
+    Raises:
+        ConfigError: There is no bundle, or the folder is not one.
+        RunError: The base cannot be fetched.
+    """
+    bundle = checkpoint or newest_bundle(config.output_dir)
+    trained = read_bundle_config(bundle)
+    where = {"device": config.model.device, "dtype": config.model.dtype, "attention": config.model.attention}
+    # What the model was trained to see and be asked; only where it runs is the caller's.
+    framing = {key: getattr(trained.preprocess, key) for key in ("num_frames", "size", "crop", "margin", "cut_black")}
+    config = config.model_copy(
+        update={
+            "model": trained.model.model_copy(update=where),
+            "preprocess": config.preprocess.model_copy(update=framing),
+        }
+    )
+    note(f"checkpoint: {bundle}")
+    hardware = choose_hardware(config)
+    return Loaded(load_bundle(bundle, config.model, hardware, config), config, hardware, bundle)

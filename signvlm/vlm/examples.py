@@ -1,0 +1,60 @@
+"""Dataset rows → examples: frames chosen and, in training, augmented; an unreadable clip is marked, never hidden."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torchvision.transforms import v2
+
+from data_engineering.frames import row_frames
+from data_engineering.reasons import ClipError
+from data_engineering.rows import decode_row
+from data_engineering.settings import PreprocessSettings
+from signvlm.config import AugmentationSettings
+from signvlm.sampling import choose_frames
+
+
+def as_examples(
+    rows: Dataset, preprocess: PreprocessSettings, augmentation: AugmentationSettings | None = None
+) -> Dataset:
+    """Views rows as examples {clip_id, gloss, frames, error}, made when they are read (in the loader's workers).
+
+    Args:
+        rows: Preprocessed rows (with `frames`), or validated manifest rows, which are decoded as preprocessing does.
+        preprocess: How clips are sampled and framed.
+        augmentation: In training, what is varied; None shows every clip as it is.
+    """
+    stored = "frames" in rows.column_names
+    read: Callable[[dict[str, Any]], np.ndarray] = (
+        row_frames if stored else lambda row: row_frames(decode_row(row, preprocess))
+    )
+    colour = _colour_jitter(augmentation)
+    jitter = augmentation is not None and augmentation.temporal_jitter
+
+    def example(row: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = {"clip_id": row["clip_id" if stored else "video_id"], "gloss": row["gloss"]}
+        try:
+            frames = read(row)
+        except ClipError as error:
+            return {**result, "frames": None, "error": (error.reason, error.detail)}
+        frames = frames[choose_frames(len(frames), preprocess.num_frames, jitter)]
+        if colour is not None:
+            frames = colour(torch.from_numpy(frames).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+        return {**result, "frames": frames, "error": None}
+
+    def transform(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        names = list(columns)
+        examples = [example(dict(zip(names, values, strict=True))) for values in zip(*columns.values(), strict=True)]
+        return {key: [e[key] for e in examples] for key in ("clip_id", "gloss", "frames", "error")}
+
+    return rows.with_transform(transform)
+
+
+def _colour_jitter(augmentation: AugmentationSettings | None) -> v2.ColorJitter | None:
+    """A jitter that draws once a call, so that all frames of a clip change alike; None where nothing is to change."""
+    if augmentation is None:
+        return None
+    strengths = (augmentation.brightness, augmentation.contrast, augmentation.saturation, augmentation.hue)
+    return v2.ColorJitter(*strengths) if any(strengths) else None

@@ -1,0 +1,177 @@
+"""The base model, its quantization and its adapters: loaded, checked, counted."""
+
+import importlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from huggingface_hub.errors import HFValidationError
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
+from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, PreTrainedModel, ProcessorMixin
+
+from data_engineering.errors import ConfigError, RunError
+from signvlm.config import ModelSettings, shipped
+from signvlm.hardware import Hardware
+
+LANGUAGE_MODEL = "language_model"
+PROJECTOR = "multi_modal_projector"
+# Anchored at the language model: a bare list of names, or "all-linear", would adapt the vision tower too.
+LANGUAGE_TARGETS = r".*language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+ATTENTION = ("sdpa", "eager")  # what ranking's tree masks run on
+
+
+def load_base(
+    settings: ModelSettings, hardware: Hardware, quantization: dict[str, Any]
+) -> tuple[PreTrainedModel, ProcessorMixin]:
+    """Loads the base model and its processor onto the chosen device.
+
+    Args:
+        settings: Which base, revision and attention implementation.
+        hardware: Device, dtype and whether to quantize, as `hardware.select` chose.
+        quantization: BitsAndBytesConfig keys; without bnb_4bit_compute_dtype the compute dtype is the training's.
+
+    Raises:
+        ConfigError: No such base, or one that this class of models cannot load.
+        RunError: The base cannot be fetched, or 4-bit weights appeared outside the language model.
+    """
+    base = str(shipped(settings.base))
+    if settings.attention not in ATTENTION:
+        raise ConfigError(f"model.attention: {settings.attention!r} cannot rank; choose one of {', '.join(ATTENTION)}")
+    options: dict[str, Any] = {"trust_remote_code": False, "revision": settings.revision}
+    dtype = getattr(torch, hardware.dtype)
+    try:
+        processor = AutoProcessor.from_pretrained(base, **options)
+        if hardware.load_in_4bit:
+            options["quantization_config"] = _bits_and_bytes(quantization, dtype)
+            options["device_map"] = {"": hardware.device}
+        model = AutoModelForImageTextToText.from_pretrained(
+            base, dtype=dtype, attn_implementation=settings.attention, **options
+        )
+    except (OSError, ValueError, KeyError, HFValidationError) as error:
+        raise _cannot_load(base, error) from error
+    if hardware.load_in_4bit:
+        _check_quantized(model)
+    else:
+        torch.nn.Module.to(model, torch_device(hardware))
+    return model, processor
+
+
+def torch_device(hardware: Hardware) -> torch.device:
+    """Returns torch's device for the selector's choice; DirectML's is known to torch under a name of its own."""
+    if hardware.device == "directml":
+        return importlib.import_module("torch_directml").device()
+    return torch.device(hardware.device)
+
+
+def add_adapters(model: PreTrainedModel, lora: dict[str, Any] | None) -> PreTrainedModel | PeftModel:
+    """Makes the language model trainable through LoRA (or whole, where `lora` is None), and the projector in full.
+
+    Trainable weights are kept in float32: a projector in half precision would round small updates away.
+
+    Raises:
+        ConfigError: `lora` does not suit this model, or puts an adapter outside the language model.
+    """
+    if lora is None:
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(LANGUAGE_MODEL in name or PROJECTOR in name)
+        return model
+    keys = {"target_modules": LANGUAGE_TARGETS, "task_type": "CAUSAL_LM", "modules_to_save": [PROJECTOR], **lora}
+    try:
+        adapted = get_peft_model(model, LoraConfig(**keys))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"lora: does not suit this model ({_one_line(error)}); see lora.target_modules") from error
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    check_adapters(adapted)
+    return adapted
+
+
+def check_adapters(model: PeftModel) -> int:
+    """Counts the adapted layers.
+
+    Returns:
+        How many layers of the language model have adapters.
+
+    Raises:
+        ConfigError: One lies elsewhere, or there is none.
+    """
+    adapted = [name for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)]
+    astray = [name for name in adapted if LANGUAGE_MODEL not in name]
+    if astray:
+        raise ConfigError(
+            f"lora.target_modules: {len(astray)} of {len(adapted)} adapters landed outside the language model, "
+            f"e.g. {astray[0]}; anchor the pattern, e.g. {LANGUAGE_TARGETS!r}"
+        )
+    if not adapted:
+        raise ConfigError(f"lora.target_modules: matches no layer; use e.g. {LANGUAGE_TARGETS!r}")
+    return len(adapted)
+
+
+@dataclass(frozen=True)
+class ParameterCount:
+    """Trainable and total parameters, the packed 4-bit ones counted as the weights that they hold."""
+
+    trainable: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.trainable:,} of {self.total:,} parameters train ({100 * self.trainable / self.total:.2f} %)"
+
+
+def count_parameters(model: torch.nn.Module) -> ParameterCount:
+    """Counts parameters; a `Params4bit` packs two weights in a byte."""
+    trainable = total = 0
+    for parameter in model.parameters():
+        count = parameter.numel()
+        if type(parameter).__name__ == "Params4bit":
+            count *= 2 * parameter.element_size()
+        total += count
+        trainable += count if parameter.requires_grad else 0
+    return ParameterCount(trainable, total)
+
+
+def unwrap(model: torch.nn.Module) -> PreTrainedModel:
+    """Returns the image-text-to-text model inside a PEFT wrapper, adapters in place."""
+    return cast(PreTrainedModel, model.get_base_model() if isinstance(model, PeftModel) else model)
+
+
+def autocast(hardware: Hardware) -> torch.autocast:
+    """The context in which the model runs: half precision where the device has it, so that dtypes never mix."""
+    half = hardware.dtype in ("float16", "bfloat16")
+    kind = torch_device(hardware).type if half else "cpu"
+    return torch.autocast(kind, dtype=getattr(torch, hardware.dtype) if half else torch.bfloat16, enabled=half)
+
+
+def _bits_and_bytes(quantization: dict[str, Any], dtype: torch.dtype) -> BitsAndBytesConfig:
+    # Full names: a bare `vision_tower` skips nothing, and an explicit list replaces the defaults.
+    skipped = ["model.vision_tower", f"model.{PROJECTOR}", "lm_head"]
+    keys = {"bnb_4bit_compute_dtype": dtype, "llm_int8_skip_modules": skipped, **quantization}
+    return BitsAndBytesConfig(**{**keys, "load_in_4bit": True})
+
+
+def _check_quantized(model: PreTrainedModel) -> None:
+    """Refuses a model whose 4-bit layers lie outside the language model, or nowhere."""
+    from bitsandbytes.nn import Linear4bit
+
+    names = [name for name, module in model.named_modules() if isinstance(module, Linear4bit)]
+    astray = [name for name in names if LANGUAGE_MODEL not in name]
+    if astray or not names:
+        found = f"outside the language model, e.g. {astray[0]}" if astray else "nowhere"
+        raise RunError(f"quantization: 4-bit layers lie {found}; see quantization.llm_int8_skip_modules")
+
+
+def _cannot_load(base: str, error: Exception) -> ConfigError | RunError:
+    reason = _one_line(error)
+    if Path(base).is_dir():
+        return ConfigError(f"model.base: {base} is not a model folder that can be loaded ({reason}); give another")
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", base) is None:
+        return ConfigError(f"model.base: {base} is neither a folder here nor a Hub id (user/name); correct it")
+    return RunError(f"model.base: {base} cannot be loaded ({reason}); check the name, the network, or HF_TOKEN in .env")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:240]

@@ -1,0 +1,67 @@
+"""What the model is asked: a clip and a question in the model's own chat template, through one processor pass."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
+
+from data_engineering.errors import ConfigError
+
+
+def encode_prompts(processor: ProcessorMixin, prompt: str, clips: Sequence[np.ndarray]) -> BatchFeature:
+    """Encodes a batch of clips up to where the answer begins.
+
+    Args:
+        processor: The model's processor.
+        prompt: The question.
+        clips: uint8 (T, H, W, 3) RGB arrays with equal T: a batch of unequal frame counts cannot be stacked.
+
+    Returns:
+        input_ids and attention_mask int64 (B, P), left-padded, never truncated; pixel_values float32 (B·T, 3, S, S).
+
+    Raises:
+        ValueError: The clips' frame counts differ.
+    """
+    counts = {len(clip) for clip in clips}
+    if len(counts) != 1:
+        raise ValueError(f"clips of one batch must have the same number of frames, these have {sorted(counts)}")
+    content: Any = [{"type": "video"}, {"type": "text", "text": prompt}]
+    text = processor.apply_chat_template(
+        [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+    )
+    return processor(
+        text=[text] * len(clips),
+        videos=[torch.from_numpy(np.ascontiguousarray(clip)).permute(0, 3, 1, 2) for clip in clips],
+        padding=True,
+        padding_side="left",
+        do_sample_frames=False,
+        return_tensors="pt",
+    )
+
+
+def encode_answer(tokenizer: PreTrainedTokenizerBase, gloss: str) -> list[int]:
+    """Returns the token ids that answer with a gloss: the gloss by itself, then the end token.
+
+    Tokenised apart from the prompt, so that the prefix in training is the prefix in inference.
+
+    Raises:
+        ConfigError: The gloss has no token in this tokenizer.
+    """
+    tokens = tokenizer(gloss, add_special_tokens=False)["input_ids"]
+    if not tokens:
+        raise ConfigError(f"gloss {gloss!r}: has no token in this model's tokenizer; rename or leave it out")
+    return [*tokens, tokenizer.eos_token_id]
+
+
+def check_frame_size(processor: ProcessorMixin, size: int) -> None:
+    """Refuses frames that the processor would silently resize.
+
+    Raises:
+        ConfigError: The processor wants another size than `size` (pixels of a side).
+    """
+    wanted = processor.video_processor.size
+    height, width = wanted.get("height"), wanted.get("width")
+    if height and (height, width) != (size, size):
+        raise ConfigError(f"preprocess.size: this model takes {height} px frames, not {size}; set it to {height}")

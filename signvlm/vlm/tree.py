@@ -1,0 +1,78 @@
+"""The glossary as a tree of tokens: what exact ranking scores and constrained beams may say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from data_engineering.errors import ConfigError
+from signvlm.vlm.prompt import encode_answer
+
+
+@dataclass(frozen=True)
+class TokenTree:
+    """The glosses' token sequences, shared prefixes merged; nodes are numbered so that parents come first.
+
+    Attributes:
+        glossary: The glosses, G of them.
+        answers: Each gloss's token ids, the end token last.
+        tokens: int64 (N,): each node's token. End tokens are no nodes: nothing follows them.
+        parents: int64 (N,): each node's parent, -1 below the prompt.
+        depths: int64 (N,): 0 below the prompt.
+        ends: int64 (G,): the node after which a gloss ends.
+        paths: each gloss's nodes from the first token to the last.
+    """
+
+    glossary: tuple[str, ...]
+    answers: tuple[tuple[int, ...], ...]
+    tokens: np.ndarray
+    parents: np.ndarray
+    depths: np.ndarray
+    ends: np.ndarray
+    paths: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def build(cls, glossary: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> "TokenTree":
+        """Builds the tree of a glossary.
+
+        Raises:
+            ConfigError: Two glosses have the same tokens, so that no model could tell them apart.
+        """
+        answers = tuple(tuple(encode_answer(tokenizer, gloss)) for gloss in glossary)
+        seen: dict[tuple[int, ...], str] = {}
+        for gloss, answer in zip(glossary, answers, strict=True):
+            if answer in seen:
+                raise ConfigError(f"glosses {seen[answer]!r} and {gloss!r}: the same tokens in this model's tokenizer")
+            seen[answer] = gloss
+        # In sorted order the nodes come out depth first: a slice of them needs few ancestors from outside.
+        nodes: dict[tuple[int, ...], int] = {}
+        for answer in sorted(answers):
+            for length in range(1, len(answer)):
+                nodes.setdefault(answer[:length], len(nodes))
+        paths = tuple(tuple(nodes[a[:length]] for length in range(1, len(a))) for a in answers)
+        return cls(
+            glossary=tuple(glossary),
+            answers=answers,
+            tokens=np.array([prefix[-1] for prefix in nodes], dtype=np.int64),
+            parents=np.array([nodes.get(prefix[:-1], -1) for prefix in nodes], dtype=np.int64),
+            depths=np.array([len(prefix) - 1 for prefix in nodes], dtype=np.int64),
+            ends=np.array([path[-1] for path in paths], dtype=np.int64),
+            paths=paths,
+        )
+
+    def ancestry(self, node: int) -> list[int]:
+        """Returns a node's ancestors from the first token down, and the node itself."""
+        line = []
+        while node >= 0:
+            line.append(node)
+            node = int(self.parents[node])
+        return line[::-1]
+
+    def following(self) -> dict[tuple[int, ...], list[int]]:
+        """Returns {tokens said so far: tokens that may follow}, end tokens included."""
+        allowed: dict[tuple[int, ...], set[int]] = {}
+        for answer in self.answers:
+            for length, token in enumerate(answer):
+                allowed.setdefault(answer[:length], set()).add(token)
+        return {said: sorted(tokens) for said, tokens in allowed.items()}
