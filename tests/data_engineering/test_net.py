@@ -3,6 +3,7 @@
 import hashlib
 import io
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -232,7 +233,10 @@ def test_what_speaks_no_http_is_a_failure(server: Loopback) -> None:
     assert failure(server.on("/a", lambda request: request.wfile.write(b"SSH-2.0-x\r\n\r\n"))).retriable
 
 
-def test_a_certificate_is_verified(server: Loopback) -> None:
+def test_https_verifies_and_fails_where_no_tls_is_spoken(server: Loopback) -> None:
+    tls = fetcher().tls
+    assert tls.verify_mode is ssl.CERT_REQUIRED
+    assert tls.check_hostname
     error = failure(server.serve("/a", b"clip").replace("http:", "https:"))
     assert "connection failed" in str(error)
 
