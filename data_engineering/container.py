@@ -132,10 +132,12 @@ def sniff(path: Path) -> str:
         return "avi"
     if len(head) > _TS_PACKET and head[0] == head[_TS_PACKET] == 0x47:
         return "mpegts"
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if any(mark in text for mark in _PLAYLISTS[:3]) or text.startswith(_PLAYLISTS):
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        raise ClipError("no_video_stream", "a WAV sound file")
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if any(mark in text.lower() for mark in _PLAYLISTS[:3]) or text.lower().startswith(_PLAYLISTS):
         raise ClipError("playlist", f"a playlist: {_printable(text)}")
-    if re.search(rb"<(!doctype html|html|head|body|script|title)\b", text):
+    if re.search(rb"<(!doctype html|html|head|body|script|title)\b", text, re.IGNORECASE):
         raise ClipError("html", f"a web page: {_printable(_title(text))}")
     for magic, name in _SOUND:
         if head.startswith(magic):
@@ -227,7 +229,8 @@ def inspect(path: Path, max_pixels: int | None = None) -> Container:
         timestamps=times - times[0],
         origin=float(times[0]),
         last_duration=last_duration,
-        promised=(frames - len(hidden)) if frames else round(seconds / step),
+        # Elsewhere the header counts ticks (AVI) or nothing (Matroska).
+        promised=frames - len(hidden) if frames and demuxer == MP4 else round(seconds / step),
         hidden=len(hidden),
         tail_hidden=not hidden or min(hidden) > times[-1],
         regular=regular,
@@ -298,7 +301,7 @@ def _check_boxes(path: Path) -> None:
 
 
 def _title(text: bytes) -> bytes:
-    found = re.search(rb"<title[^>]*>(.*?)<", text, re.DOTALL)
+    found = re.search(rb"<title[^>]*>(.*?)<", text, re.DOTALL | re.IGNORECASE)
     return found.group(1) if found else text
 
 

@@ -10,6 +10,7 @@ A reader belongs to the thread and the process that opened it: decord hangs acro
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import av
@@ -49,7 +50,7 @@ def open_reader(container: Container) -> Reader:
     """Opens decord where it is right for this file, else PyAV."""
     if container.format == MP4 and container.rotation == 0 and container.regular and container.tail_hidden:
         try:
-            reader = DecordReader(container)
+            reader = DecordReader(container.path, container.timestamps)
         except ClipError:
             return AvReader(container)
         if reader.agrees():
@@ -85,14 +86,25 @@ class DecordReader:
 
     name = "decord"
 
-    def __init__(self, container: Container) -> None:
-        self.timestamps = container.timestamps
+    def __init__(self, path: Path, timestamps: np.ndarray | None = None) -> None:
+        """Opens a file.
+
+        Args:
+            path: An MP4.
+            timestamps: Of its shown frames, as `inspect` found them. None for decord's own, which is as good for a
+                range that a survey has read with decord: hidden frames lie behind it.
+
+        Raises:
+            ClipError: undecodable.
+        """
         try:
             # One thread: a worker is one of several processes, and the order of frames stays the same.
-            self._reader = decord.VideoReader(str(container.path.absolute()), num_threads=1)
-            self._stamps = self._reader.get_frame_timestamp(range(len(self._reader)))[:, 0]
+            self._reader = decord.VideoReader(str(path.absolute()), num_threads=1)
+            stamps = self._reader.get_frame_timestamp(range(len(self._reader)))[:, 0].astype(np.float64)
         except _DECORD_ERRORS as error:
             raise ClipError("undecodable", _first_line(error)) from error
+        self._stamps = stamps - stamps[0]
+        self.timestamps = self._stamps if timestamps is None else timestamps
 
     def agrees(self) -> bool:
         """Tells whether decord's index holds the container's frames (perhaps with hidden ones behind them)."""
@@ -100,8 +112,7 @@ class DecordReader:
         if len(self._stamps) < shown:
             return False
         # decord keeps seconds in float32.
-        stamps = self._stamps[:shown] - self._stamps[0]
-        return bool(np.allclose(stamps, self.timestamps, rtol=1e-6, atol=4 * TOLERANCE))
+        return bool(np.allclose(self._stamps[:shown], self.timestamps, rtol=1e-6, atol=4 * TOLERANCE))
 
     def scan(self, start: float, end: float) -> Iterator[Timed]:
         """Decodes a range; see `Reader`."""

@@ -68,8 +68,9 @@ def preprocess(
     manifests = Manifests(data.root)
     rows = _read_rows(manifests)
     count = stored_count(settings)
-    keys = {row["video_id"]: row_key(row, settings) for row in rows}
     folder = data.root / FOLDER
+    _recover(folder)
+    keys = {row["video_id"]: row_key(row, settings) for row in rows}
     old, held = _held(folder)
     if held == keys:
         report = Report("preprocess", {"clips": len(rows)}, reused=len(rows), next_step="signvlm train")
@@ -236,6 +237,13 @@ def _swap(part: Path, folder: Path) -> None:
         folder.rename(old)
     part.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _recover(folder: Path) -> None:
+    """Puts the earlier frames back if a run was killed between the two renames of `_swap`."""
+    old = folder.with_name(_OLD)
+    if old.is_dir() and not folder.exists():
+        old.rename(folder)
 
 
 def _quarantine(manifests: Manifests, rows: Sequence[dict[str, Any]], failed: Mapping[str, ClipError]) -> None:

@@ -30,6 +30,7 @@ def decode_row(manifest_row: Mapping[str, Any], settings: PreprocessSettings) ->
         end=media["end"],
         num_frames=settings.stored_frames or settings.num_frames,
         preprocess=settings,
+        surveyed=media,
     )
     return {
         "clip_id": manifest_row["video_id"],

@@ -1,0 +1,158 @@
+"""Which part of a file is the sign, whether it decodes, and which frames a model is given."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import number, write_clip
+
+from data_engineering.settings import PreprocessSettings, ValidateSettings
+from data_engineering.video import ClipError, Media, clip_frames, plan_range, survey
+
+SMALL = PreprocessSettings(size=32)
+
+
+def look(path: Path, start: int = 1, end: int = -1, *, trimmed: bool = False, **limits: int) -> Media:
+    return survey(
+        path,
+        frame_start=start,
+        frame_end=end,
+        fps=25,
+        trimmed=trimmed,
+        validate=ValidateSettings(**limits),
+        preprocess=SMALL,
+    )
+
+
+@pytest.mark.parametrize(
+    ("length", "first", "last", "trimmed", "expected", "note"),
+    [
+        (60, 1, -1, False, (0, math.inf), None),
+        (4232, 2055, 2111, False, (2054 / 25, 2111 / 25), "cut to"),
+        (57, 2055, 2111, True, (0, math.inf), None),
+        (100, 2150, 2249, False, (0, math.inf), "already cut"),
+        (103, 2150, 2249, False, (0, math.inf), "already cut"),
+        (900, 2150, 2249, False, (0, math.inf), "whole file used"),
+        # A frame or two short of the range's end is still the compilation.
+        (2110, 2055, 2111, False, (2054 / 25, 2111 / 25), "cut to"),
+        (60, 1, 60, False, (0, math.inf), None),
+        (90, 1, 60, False, (0, 60 / 25), "cut to"),
+        (90, 31, -1, False, (30 / 25, math.inf), "cut to"),
+        (20, 31, -1, False, (0, math.inf), "whole file used"),
+    ],
+)
+def test_the_range_follows_from_the_index_and_the_length(length, first, last, trimmed, expected, note) -> None:
+    start, end, said = plan_range(length / 25, first, last, 25, trimmed)
+    assert (start, end) == expected
+    assert said is None if note is None else said.startswith(note)
+
+
+@pytest.mark.parametrize("rate", [23.976, 25, 29.97, 30.35, 60])
+def test_the_index_counts_in_25ths_of_a_second_whatever_the_rate_of_the_file(rate: float, tmp_path: Path) -> None:
+    media = look(write_clip(tmp_path / "a.mp4", frames=round(4 * rate), rate=rate), 26, 75)
+    assert media.start == pytest.approx(1.0, abs=1.1 / rate)
+    assert media.end == pytest.approx(3.0, abs=1.1 / rate)
+    assert media.frames == pytest.approx(2 * rate, abs=1)
+
+
+def test_black_frames_are_cut_at_both_ends(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=20, black_head=2, black_tail=5, rate=10)
+    media = look(path)
+    assert (media.start, media.end, media.frames) == (0.2, 1.5, 13)
+    assert media.notes == ("black frames cut: 2 at the start, 5 at the end",)
+    kept = survey(
+        path,
+        frame_start=1,
+        frame_end=-1,
+        fps=25,
+        trimmed=False,
+        validate=ValidateSettings(),
+        preprocess=PreprocessSettings(cut_black=False),
+    )
+    assert kept.frames == 20
+
+
+def test_a_dark_picture_is_not_black(tmp_path: Path) -> None:
+    """A face on black: 63185 and most of signschool."""
+
+    def paint(_: int) -> np.ndarray:
+        picture = np.zeros((48, 64, 3), np.uint8)
+        picture[10:18, 28:36] = (150, 110, 90)
+        return picture
+
+    assert look(write_clip(tmp_path / "a.mp4", frames=10, paint=paint)).frames == 10
+
+
+def test_frames_are_the_centres_of_equal_segments(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=32, rate=16)
+    frames, times = clip_frames(path, bbox=None, start=0.0, end=2.0, num_frames=8, preprocess=SMALL)
+    assert frames.shape == (8, 32, 32, 3)
+    assert frames.dtype == np.uint8
+    assert times.dtype == np.float32
+    assert [number(frame) for frame in frames] == [2, 6, 10, 14, 18, 22, 26, 30]
+    np.testing.assert_allclose(times, np.arange(2, 32, 4) / 16, atol=1e-4)
+
+
+def test_segments_are_equal_in_time_and_not_in_frames(tmp_path: Path) -> None:
+    """Ten frames in the first second, one in the second: half of what is seen is that one."""
+    path = write_clip(tmp_path / "a.mp4", times=[*np.arange(10) / 10, 1.0, 1.95])
+    frames, _ = clip_frames(path, bbox=None, start=0.0, end=2.0, num_frames=4, preprocess=SMALL)
+    assert [number(frame) for frame in frames] == [2, 7, 10, 10]
+
+
+def test_more_frames_than_there_are_repeat(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=3, rate=25)
+    media = look(path)
+    frames, _ = clip_frames(path, bbox=None, start=media.start, end=media.end, num_frames=8, preprocess=SMALL)
+    shown = [number(frame) for frame in frames]
+    assert shown == sorted(shown)
+    assert set(shown) == {0, 1, 2}
+
+
+def test_frames_of_the_range_only(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=35, rate=10)
+    media = look(path, 26, 50)
+    frames, times = clip_frames(path, bbox=None, start=media.start, end=media.end, num_frames=20, preprocess=SMALL)
+    shown = [number(frame) for frame in frames]
+    assert (min(shown), max(shown)) == (10, 19)
+    assert times[0] == pytest.approx(1.0)
+
+
+def test_a_turned_clip_is_measured_upright(tmp_path: Path) -> None:
+    media = look(write_clip(tmp_path / "a.mp4", rotation=90))
+    assert (media.width, media.height, media.decoder) == (48, 64, "pyav")
+    assert any(note.startswith("turned") for note in media.notes)
+
+
+def test_a_header_that_promises_a_few_frames_more_is_only_noted(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=35, faststart=True)
+    path.write_bytes(path.read_bytes()[:-20])
+    media = look(path)
+    assert 32 <= media.frames < 35
+    assert any(note.startswith("frames missing at the end") for note in media.notes)
+
+
+def test_a_range_behind_the_point_where_a_file_breaks_off_is_not_taken_from_elsewhere(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=35, rate=5, faststart=True)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    with pytest.raises(ClipError) as caught:
+        look(path, 151, 170)
+    assert caught.value.reason == "truncated"
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        ({"max_bytes": 100}, "too_large"),
+        ({"max_pixels": 100}, "too_large"),
+        ({"max_frames": 10}, "too_large"),
+        ({"min_frames": 31}, "too_short"),
+    ],
+)
+def test_a_clip_beyond_a_limit_is_refused(limits: dict[str, int], reason: str, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=30)
+    with pytest.raises(ClipError) as caught:
+        look(path, **limits)
+    assert caught.value.reason == reason
+    assert next(iter(limits)) in caught.value.detail
