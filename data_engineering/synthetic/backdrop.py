@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from data_engineering.synthetic.hand import Array
-from data_engineering.synthetic.paint import Brush, dim, mix
+from data_engineering.synthetic.paint import Brush, Tone, dim, mix
 from data_engineering.synthetic.signer import Signer
 
 
@@ -22,12 +22,12 @@ def backdrop(signer: Signer, size: tuple[int, int], origin: Array, scale: float)
     """
     look = np.random.default_rng(signer.look + 1)
     width, height = size
-    canvas = np.empty((height, width, 3), np.uint8)
+    canvas: np.ndarray = np.empty((height, width, 3), np.uint8)
     canvas[:] = signer.wall
     brush = Brush(canvas)
     unit = signer.height * scale
 
-    def rect(x: float, y: float, w: float, h: float, color: tuple) -> None:  # type: ignore[type-arg]
+    def rect(x: float, y: float, w: float, h: float, color: Tone) -> None:
         corner = (np.array([x, y]) * signer.height - origin) * scale
         brush.convex(corner + np.array([(0, 0), (w, 0), (w, h), (0, h)]) * unit, color)
 

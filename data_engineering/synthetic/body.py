@@ -125,11 +125,11 @@ def _hair(style: str, look: np.random.Generator) -> dict[str, Array]:
         around = np.linspace(0, 2 * np.pi, 21)[:-1]
         hairs["mane"] = _flat(np.stack([0.125 * np.sin(around), -1.10 - 0.11 * np.cos(around)], axis=1), -0.08)
     elif style == "ponytail":
-        side = 1.0 if look.random() < 0.5 else -1.0
+        way = 1.0 if look.random() < 0.5 else -1.0
         tail = np.array(
             [(0.16, -0.94), (0.30, -0.88), (0.36, -0.70), (0.37, -0.45), (0.31, -0.22), (0.25, -0.40), (0.22, -0.66)]
         )
-        hairs["mane"] = _flat(_smooth(tail) * [side, 1], -0.08)
+        hairs["mane"] = _flat(_smooth(tail) * [way, 1], -0.08)
     return hairs
 
 

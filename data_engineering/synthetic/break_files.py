@@ -26,8 +26,8 @@ def _noise(path: Path) -> None:
 def _headless(path: Path) -> None:
     """The header (moov) lost: what remains is samples nobody can find."""
     data = path.read_bytes()
-    start = data.index(b"mdat") - 4
-    path.write_bytes(data[:24] + data[start:])
+    first = int.from_bytes(data[:4], "big")
+    path.write_bytes(data[:first] + data[data.index(b"mdat") - 4 :])
 
 
 def _stub(path: Path) -> None:
@@ -55,7 +55,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "black": _black,
     "short": _short,
 }
-"""empty: 0 bytes; page: a site's error page; noise: random bytes; headless: no moov; stub: cut off in the first picture;
+"""empty: 0 bytes; page: a site's error page; noise: random bytes; headless: no moov; stub: cut in the first picture;
 black: only black frames; short: a single frame."""
 
 

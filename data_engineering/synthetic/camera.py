@@ -15,7 +15,12 @@ Flags = NDArray[np.bool_]
 _DISTANCE, _HEIGHT = 7.0, 2.5
 _ORIGIN_DOWN = 0.512
 
-_HAND = ("wrist", *(f"thumb_{j}" for j in ("cmc", "mcp", "ip", "tip")), *(f"{f}_{j}" for f in ("index", "middle", "ring", "little") for j in ("mcp", "pip", "dip", "tip")))  # fmt: skip
+_FINGERS = ("index", "middle", "ring", "little")
+_HAND = (
+    "wrist",
+    *(f"thumb_{joint}" for joint in ("cmc", "mcp", "ip", "tip")),
+    *(f"{finger}_{joint}" for finger in _FINGERS for joint in ("mcp", "pip", "dip", "tip")),
+)
 KEYPOINTS = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
     "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
@@ -43,11 +48,11 @@ class Shot:
     facing: Array
 
     def part(self, name: str) -> Array:
-        """(T, K, 2)"""
+        """Returns the positions of a part, (T, K, 2)."""
         return self.points[:, self.slices[name]]
 
     def near(self, name: str) -> Array:
-        """(T, K) depth."""
+        """Returns the depths of a part, (T, K)."""
         return self.depth[:, self.slices[name]]
 
 
@@ -74,7 +79,7 @@ def film(figure: Figure, frames: Array, signer: Signer, rng: np.random.Generator
 
 
 def signer_box(shot: Shot, signer: Signer, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Returns the signer's box (xmin, ymin, xmax, ymax) in pixels, as a detector would draw it: clamped to the frame."""
+    """Returns the signer's box (xmin, ymin, xmax, ymax) in pixels, clamped to the frame as a detector's would be."""
     names = ("arm0", "arm1", "hand0", "hand1", "landmarks")
     points = np.concatenate([shot.part(name).reshape(-1, 2) for name in names])
     pad = 0.05 * shot.scale
@@ -88,7 +93,7 @@ def signer_box(shot: Shot, signer: Signer, rng: np.random.Generator) -> tuple[in
 
 
 def keypoints(shot: Shot, signer: Signer) -> tuple[Array, Array, Flags]:
-    """Returns the key points (T, 64, 2) in pixels of the frame, their depth (T, 64), and what nothing hides (T, 64) bool.
+    """Returns the key points (T, 64, 2) in pixels of the frame, their depth (T, 64), and what is unhidden (T, 64) bool.
 
     Whether a point lies inside the frame is for whoever crops it.
     """
@@ -112,7 +117,9 @@ def keypoints(shot: Shot, signer: Signer) -> tuple[Array, Array, Flags]:
 
 def _hidden(shot: Shot, order: list[int]) -> Flags:
     """Which points lie behind a forearm, a palm or a finger that they are no part of: (T, len(order)) bool."""
-    ends, widths, owners = [], [], []
+    ends: list[tuple[int, int]] = []
+    widths: list[float] = []
+    owners: list[tuple[int, ...]] = []
     for side in (0, 1):
         arm, hand = shot.slices[f"arm{side}"].start, shot.slices[f"hand{side}"].start
         ends += [(arm + 1, arm + 2)]

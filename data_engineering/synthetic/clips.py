@@ -16,11 +16,12 @@ from data_engineering.synthetic.body import Figure, outlines
 from data_engineering.synthetic.camera import Shot, film, keypoints, signer_box
 from data_engineering.synthetic.degrade import noise, noise_tile, recompress
 from data_engineering.synthetic.hand import Array
-from data_engineering.synthetic.motion import Performance, Timing, perform, timing
+from data_engineering.synthetic.motion import Performance, perform
 from data_engineering.synthetic.mp4 import write_mp4
 from data_engineering.synthetic.phonology import Sign
 from data_engineering.synthetic.render import draw
 from data_engineering.synthetic.signer import Signer
+from data_engineering.synthetic.timing import Timing, timing
 
 _outlines = functools.lru_cache(maxsize=64)(outlines)
 _tile = functools.lru_cache(maxsize=4)(lambda height, width: noise_tile(height, width, np.random.default_rng(0)))
@@ -41,8 +42,8 @@ def render_clip(
         size: S, side of the square frames in pixels.
 
     Returns:
-        Frames uint8 (T, S, S, 3) RGB, and the key points of `camera.KEYPOINTS` as float32 (T, 64, 3): x, y in 0..1 of the
-        square, and 1 where the point is in it and nothing is in front.
+        Frames uint8 (T, S, S, 3) RGB, and the key points of `camera.KEYPOINTS` as float32 (T, 64, 3): x, y in 0..1
+        of the square, and 1 where the point is in it and nothing is in front.
     """
     rng = np.random.default_rng(seed)
     when = timing(sign, signer, rng)
@@ -116,7 +117,7 @@ def record(sign: Sign, signer: Signer, seed: int) -> tuple[Recording, Iterator[n
     labels = np.concatenate([points, depth[..., None], (clear & inside)[..., None]], axis=-1).astype(np.float32)
     recording = Recording(signer.fps, signer.width, signer.height, bbox, labels, when.phases(times), sign, signer)
     size = (signer.width, signer.height)
-    pictures = draw(shot, performance, signer, (0.0, 0.0, *map(float, size)), size, velocity)
+    pictures = draw(shot, performance, signer, (0.0, 0.0, float(signer.width), float(signer.height)), size, velocity)
     tile = _tile(signer.height, signer.width)
     return recording, (noise(picture, signer.noise, tile, rng) for picture in pictures)
 

@@ -107,7 +107,7 @@ def write_dataset(
         test_signers: The same for test.
         clips_per_cell: Clips of each gloss by each signer.
         seed: Draws signers, clips, and which files are broken or compiled.
-        broken: Split (`train`, `validation`, `test`) to kinds of `break_files.KINDS`; one file is broken for each kind named.
+        broken: Split (`train`, `validation`, `test`) to kinds of `break_files.KINDS`; each kind named breaks one file.
         workers: Processes.
         progress: Whether to show a bar on stderr.
 
@@ -217,7 +217,7 @@ def _render(plan: Plan, root: Path, seed: int) -> tuple[dict[str, Any], int]:
     entry = {
         "bbox": list(recording.bbox),
         "fps": _CLOCK,
-        "frame_end": round(end / signer.fps * _CLOCK) if cut else -1,
+        "frame_end": int(end / signer.fps * _CLOCK) if cut else -1,
         "frame_start": 1 + round(start / signer.fps * _CLOCK) if cut else 1,
         "instance_id": 0,
         "signer_id": plan.signer_id,

@@ -10,7 +10,8 @@ from data_engineering.synthetic.signer import Signer
 def gain(frame: np.ndarray, signer: Signer) -> np.ndarray:
     """Applies the light's colour."""
     red, green, blue = signer.light
-    return cv2.multiply(frame, (red, green, blue, 1.0))
+    lit: np.ndarray = cv2.multiply(frame, np.array([red, green, blue, 1.0]))
+    return lit
 
 
 def motion_blur(frame: np.ndarray, centre: Array, motion: Array, radius: float) -> None:
@@ -36,7 +37,7 @@ def motion_blur(frame: np.ndarray, centre: Array, motion: Array, radius: float) 
     kernel = np.zeros((span + 2, span + 2), np.float32)
     middle = (span + 1) / 2
     half = motion / length * (span / 2)
-    one, other = (tuple(int(round(16 * (middle + way * value))) for value in half) for way in (-1, 1))
+    one, other = (tuple(round(16 * (middle + way * float(value))) for value in half) for way in (-1, 1))
     cv2.line(kernel, one, other, 1.0, 1, cv2.LINE_AA, 4)
     smeared = cv2.filter2D(part, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
     mask = np.zeros(part.shape[:2], np.uint8)
@@ -62,12 +63,13 @@ def noise_tile(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """Noise to cut patches from: uint8 (height + 61, width + 61, 3) around 128, luma and a little chroma."""
     shape = (height + 61, width + 61)
     luma = rng.standard_normal(shape, dtype=np.float32)[..., None] * 29
-    chroma = rng.standard_normal((shape[0] // 2 + 1, shape[1] // 2 + 1, 3), dtype=np.float32) * 14
-    chroma = cv2.resize(chroma, (shape[1], shape[0]))
+    coarse = rng.standard_normal((shape[0] // 2 + 1, shape[1] // 2 + 1, 3), dtype=np.float32) * 14
+    chroma = cv2.resize(coarse, (shape[1], shape[0]))
     return np.clip(luma + chroma + 128, 0, 255).astype(np.uint8)
 
 
 def recompress(frame: np.ndarray, quality: int) -> np.ndarray:
     """A cheap stand-in for a video codec: JPEG there and back."""
     _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    decoded: np.ndarray = cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[assignment]
+    return decoded

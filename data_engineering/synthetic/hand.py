@@ -1,8 +1,9 @@
 """A hand's skeleton: handshapes as joint angles, and the 21 joints that follow from them.
 
-Lengths are in hand lengths. A hand's own frame has three unit vectors: f, where straight fingers point; r, towards the
-thumb; n, out of the palm; r = f x n, so (f, n, r) is right-handed and the order of coordinates here. A handshape is 25 numbers (12 flexions and 4 spreads in degrees, 9 coordinates of
-three thumb bones), so that two shapes blend by blending numbers while every bone keeps its length.
+Lengths are in hand lengths. A hand's own frame has three unit vectors: f, where straight fingers point; n, out of the
+palm; r = f x n, towards the thumb; (f, n, r) is the order of coordinates here. A handshape is 25 numbers (12
+flexions and 4 spreads in degrees, 9 coordinates of three thumb bones), so that two shapes blend by blending numbers
+while every bone keeps its length.
 """
 
 from collections.abc import Sequence

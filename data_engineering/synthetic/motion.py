@@ -1,48 +1,25 @@
 """A sign performed: joints over time, from the sign's parameters, the signer's body and the clip's own variation.
 
-Rest, preparation, stroke, retraction, rest. Every pose comes from the same three steps: where the contact is (location +
-movement), how the hand is turned, and two-link inverse kinematics for the arm, so bone lengths are exact by construction.
+Rest, preparation, stroke, retraction, rest. Every pose comes from the same three steps: where the contact is (location
+plus movement), how the hand is turned, and two-link inverse kinematics for the arm, so that bones keep their lengths.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from data_engineering.synthetic.hand import RELAXED, HANDSHAPES, Array, contact_point, hand_points
+from data_engineering.synthetic.hand import HANDSHAPES, RELAXED, Array, contact_point, hand_points
 from data_engineering.synthetic.phonology import DIRECTIONS, FREE, HEAD, LOCATIONS, ON_BASE, SIZES, Sign
 from data_engineering.synthetic.rotation import about, frame, multiply, slerp, to_matrix
 from data_engineering.synthetic.signer import Signer
+from data_engineering.synthetic.timing import Timing, ease
 
 HAND, UPPER_ARM, FOREARM = 0.46, 0.74, 0.66
 NECK = np.array([0.0, -0.40, 0.04])
-PHASES = ("rest", "preparation", "stroke", "retraction")
 _REST_SHAPE = RELAXED
 # Movements in shoulder widths (nod, wave and twist: degrees) at size medium and amplitude 1.
 _SPAN = {"tap": 0.17, "path": 0.42, "circle": 0.17, "shake": 0.17, "nod": 55.0, "wave": 34.0, "twist": 48.0}
-_MIN_STROKE, _SECONDS_PER_REPEAT = 0.95, 0.62
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """When a clip's phases begin and end, in seconds."""
-
-    preparation: float
-    stroke: float
-    retraction: float
-    rest: float
-    duration: float
-
-    def phases(self, times: Array) -> Array:
-        """Returns the index into `PHASES` at each time."""
-        bounds = [0.0, self.preparation, self.stroke, self.retraction, self.rest]
-        return np.array([0, 1, 2, 3, 0])[np.searchsorted(bounds, times, side="right") - 1]
-
-    def progress(self, times: Array) -> tuple[Array, Array]:
-        """Returns (u, w): the stroke's progress and the weight of the signing pose against rest, both 0..1."""
-        u = np.clip((times - self.stroke) / (self.retraction - self.stroke), 0, 1)
-        up = ease((times - self.preparation) / (self.stroke - self.preparation))
-        down = ease((times - self.retraction) / (self.rest - self.retraction))
-        return u, up * (1 - down)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +45,6 @@ class Performance:
     eyes: Array
 
 
-def ease(x: Array) -> Array:
-    """Minimum-jerk progress (Flash & Hogan 1985): 10x^3 - 15x^4 + 6x^5 on [0, 1]."""
-    x = np.clip(x, 0, 1)
-    return x**3 * (10 - 15 * x + 6 * x * x)
-
-
-def timing(sign: Sign, signer: Signer, rng: np.random.Generator) -> Timing:
-    """Draws a clip's timing: longer strokes for repeats, all of it at the signer's pace."""
-    pace = signer.speed * rng.uniform(0.92, 1.08)
-    stroke = max(_MIN_STROKE, _SECONDS_PER_REPEAT * sign.repeats) * rng.uniform(0.97, 1.1)
-    lengths = np.array([rng.uniform(0.05, 0.35), 0.45 / pace, stroke / pace, 0.42 / pace, rng.uniform(0.05, 0.3)])
-    return Timing(*(float(value) for value in np.cumsum(lengths)))
-
-
 def perform(sign: Sign, signer: Signer, times: Array, when: Timing, rng: np.random.Generator) -> Performance:
     """Performs a sign.
 
@@ -103,13 +66,13 @@ def perform(sign: Sign, signer: Signer, times: Array, when: Timing, rng: np.rand
     base = None
     if sign.hands == "base":
         base = _base_hand(sign, place, length)
-    strokes = [_stroke(sign, u, amplitude, place, length, base, second=False)]
+    strokes: list[_Held | None] = [_stroke(sign, u, amplitude, place, length, base, second=False)]
     if sign.hands in ("symmetric", "alternating"):
         strokes.append(_stroke(sign, u, amplitude, place, length, None, second=True))
     elif base is not None:
         shape, turn, wrist = base
         moving = _offset(sign, u, amplitude, second=False) * [-1, 1, 1] if sign.base_moves == "yes" else 0.0
-        strokes.append((np.broadcast_to(shape, (len(u), len(shape))), turn, wrist + moving))
+        strokes.append(_Held(np.broadcast_to(shape, (len(u), len(shape))), turn, wrist + moving))
     else:
         strokes.append(None)
 
@@ -137,6 +100,20 @@ def perform(sign: Sign, signer: Signer, times: Array, when: Timing, rng: np.rand
     return Performance(np.stack(arms), np.stack(hands), np.stack(frames), head, body, mouth, eyes)
 
 
+class _Held(NamedTuple):
+    """How a hand is held, in its own side's space (+x outwards).
+
+    Attributes:
+        shape: (T, 25) or (25,) handshape.
+        turn: (T, 4) or (4,) rotation.
+        wrist: (T, 3).
+    """
+
+    shape: Array
+    turn: Array
+    wrist: Array
+
+
 class _Places:
     """Locations in one clip: on this signer's head and trunk, moving with them, with this clip's own small offset."""
 
@@ -146,15 +123,17 @@ class _Places:
         self.free = rng.normal(0, 0.025, 3) + signer.habit
 
     def at(self, location: str) -> Array:
-        """(T, 3)"""
+        """Returns where a location is over time, (T, 3)."""
         place = LOCATIONS[location]
         if location in HEAD:
             return NECK + self.body + self.head @ (self.signer.head * (place - NECK) + self.on_head)
         return self.body + place + (self.free if location in FREE else self.on_head)
 
 
-def _stroke(sign: Sign, u: Array, amplitude: float, place: _Places, length: float, base: tuple | None, second: bool):  # type: ignore[no-untyped-def,type-arg]
-    """One hand's stroke in its own side's space: handshape (T, 25), rotation (T, 4), wrist (T, 3)."""
+def _stroke(
+    sign: Sign, u: Array, amplitude: float, place: _Places, length: float, base: _Held | None, second: bool
+) -> _Held:
+    """One hand's stroke, in its own side's space."""
     progress = _end_progress(sign, u)[:, None]
     shape = HANDSHAPES[sign.shape] + np.zeros((len(u), 1))
     if sign.end_shape:
@@ -186,7 +165,8 @@ def _stroke(sign: Sign, u: Array, amplitude: float, place: _Places, length: floa
         target = np.maximum(target, [0.11, -9, -9])
     target = target + _offset(sign, u, amplitude, second)
     grip = contact_point(shape, sign.contact)
-    return shape, turn, target - length * np.einsum("tij,tj->ti", np.broadcast_to(turned, (len(u), 3, 3)), grip)
+    wrist = target - length * np.einsum("tij,tj->ti", np.broadcast_to(turned, (len(u), 3, 3)), grip)
+    return _Held(shape, turn, wrist)
 
 
 def _end_progress(sign: Sign, u: Array) -> Array:
@@ -219,7 +199,7 @@ def _offset(sign: Sign, u: Array, amplitude: float, second: bool) -> Array:
 
 
 def _strokes(u: Array, n: int) -> Array:
-    """n strokes from 0 to 1, with quicker ways back between them."""
+    """N strokes from 0 to 1, with quicker ways back between them."""
     if n == 1:
         return ease(u)
     cycle = 1 / (n - 0.35)
@@ -227,16 +207,16 @@ def _strokes(u: Array, n: int) -> Array:
     return np.where(part < 0.65, ease(part / 0.65), 1 - ease((part - 0.65) / 0.35))
 
 
-def _base_hand(sign: Sign, place: _Places, length: float):  # type: ignore[no-untyped-def]
-    """The base hand in its own side's space: handshape (25,), rotation (4,), wrist (T, 3). Its middle is at `mid`."""
+def _base_hand(sign: Sign, place: _Places, length: float) -> _Held:
+    """The base hand: its middle is at `mid`."""
     shape = HANDSHAPES[sign.base_shape]
     turn = frame(DIRECTIONS[sign.base_fingers], DIRECTIONS[sign.base_palm])
     middle = contact_point(shape[None], _middle(sign.base_shape))[0]
     target = place.at("mid") * [0, 1, 1] + [-0.02, 0.08, 0]
-    return shape, turn, target - length * (to_matrix(turn) @ middle)
+    return _Held(shape, turn, target - length * (to_matrix(turn) @ middle))
 
 
-def _on_base(sign: Sign, base: tuple, length: float) -> Array:  # type: ignore[type-arg]
+def _on_base(sign: Sign, base: _Held, length: float) -> Array:
     """Where the dominant hand meets the base hand, in the dominant side's space: (T, 3)."""
     shape, turn, wrist = base
     middle = contact_point(shape[None], _middle(sign.base_shape))[0]

@@ -6,7 +6,6 @@ from pathlib import Path
 import av
 import numpy as np
 
-
 # mbtree looks at memory that nobody wrote (seen with x264 as of PyAV 18 under presets veryfast and slower): the
 # same frames gave up to five different files. superfast leaves it out; it is named for who changes the preset.
 _ENCODER = {"preset": "superfast", "threads": "1", "x264-params": "mbtree=0"}

@@ -108,11 +108,11 @@ def _shadow_of_chin(brush: Brush, parts: Parts, skin: Color, unit: float) -> Non
 def _head(
     brush: Brush, parts: Parts, signer: Signer, unit: float, light: Point, mouth: float, eyes: float, line: float
 ) -> None:
-    at = dict(zip(LANDMARKS, parts["landmarks"].tolist(), strict=True))
+    at: dict[str, Point] = {name: (x, y) for name, (x, y) in zip(LANDMARKS, parts["landmarks"].tolist(), strict=True)}
     skin, size = signer.skin, unit * signer.head
     for ear in ("ear+", "ear-"):
-        brush.oval(tuple(at[ear]), (0.036 * size, 0.062 * size), 0, dim(skin, 0.70))
-        brush.oval(tuple(at[ear]), (0.020 * size, 0.042 * size), 0, dim(skin, 0.86))
+        brush.oval(at[ear], (0.036 * size, 0.062 * size), 0, dim(skin, 0.70))
+        brush.oval(at[ear], (0.020 * size, 0.042 * size), 0, dim(skin, 0.86))
     face = parts["face"]
     brush.convex(face, dim(skin, 0.78))
     brush.convex(_inset(face, 0.94, light, 0.018 * size), dim(skin, 0.90))
@@ -137,7 +137,7 @@ def _head(
             x = at[eye][0] + 0.35 * (at[eye][0] - at["bridge"][0])
             brush.oval((x, at[eye][1] + 0.115 * size), (0.042 * size, 0.028 * size), tilt, blush)
     _eyes(brush, at, signer, size, tilt, eyes, fine)
-    _nose_and_mouth(brush, at, signer, size, tilt, light, mouth, line)
+    _nose_and_mouth(brush, at, signer, size, tilt, light, mouth)
     if "fringe" in parts:
         brush.fill(parts["fringe"], dim(signer.hair, 0.80))
         middle = parts["fringe"][:23]
@@ -149,18 +149,16 @@ def _head(
     if signer.glasses:
         rim = (38, 36, 40)
         for eye in ("eye+", "eye-"):
-            brush.oval(tuple(at[eye]), (0.068 * size, 0.058 * size), tilt, rim, max(round(1.3 * line), 1))
-        brush.stroke(
-            tuple(_toward(at["eye+"], at["eye-"], 0.36)), tuple(_toward(at["eye-"], at["eye+"], 0.36)), 1.3 * line, rim
-        )
+            brush.oval(at[eye], (0.068 * size, 0.058 * size), tilt, rim, max(round(1.3 * line), 1))
+        brush.stroke(_toward(at["eye+"], at["eye-"], 0.36), _toward(at["eye-"], at["eye+"], 0.36), 1.3 * line, rim)
 
 
-def _toward(a: list[float], b: list[float], share: float) -> list[float]:
-    return [a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])]
+def _toward(a: Point, b: Point, share: float) -> Point:
+    return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
 
 
 def _eyes(
-    brush: Brush, at: dict[str, list[float]], signer: Signer, size: float, tilt: float, eyes: float, fine: bool
+    brush: Brush, at: dict[str, Point], signer: Signer, size: float, tilt: float, eyes: float, fine: bool
 ) -> None:
     dark = mix((46, 32, 26), signer.skin, 0.06)
     for eye, brow in (("eye+", "brow+"), ("eye-", "brow-")):
@@ -187,13 +185,12 @@ def _eyes(
 
 def _nose_and_mouth(
     brush: Brush,
-    at: dict[str, list[float]],
+    at: dict[str, Point],
     signer: Signer,
     size: float,
     tilt: float,
     light: Point,
     mouth: float,
-    line: float,
 ) -> None:
     skin = signer.skin
     x, y = at["nose"]
@@ -221,13 +218,12 @@ def _nose_and_mouth(
         brush.oval((mx, my), (0.046 * size, (tall - 0.012) * size), tilt, (86, 30, 32))
     else:
         brush.arc((mx, my - 0.012 * size), (0.064 * size, 0.018 * size), tilt, 20, 160, dim(lips, 0.62), 0.009 * size)
-    _ = line
 
 
 def paint_arm(brush: Brush, joints: Array, signer: Signer, unit: float, light: Point, chest: Array, which: str) -> None:
-    """Draws the `upper` or the `fore` arm with its sleeve; joints are (3, 2): shoulder, elbow, wrist; `chest` is (2,)."""
+    """Draws the `upper` or `fore` arm and its sleeve; `joints` (3, 2): shoulder, elbow, wrist; `chest` (2,)."""
     girth = signer.girth * unit
-    shoulder, elbow, wrist = (tuple(point) for point in joints.tolist())
+    shoulder, elbow, wrist = ((x, y) for x, y in joints.tolist())
     line = max(0.012 * unit, 0.8)
     # The joint lies inside the shoulder; drawn there, the arm grows out of the trunk instead of sitting on it.
     shoulder = (shoulder[0] + 0.075 * (chest[0] - shoulder[0]), shoulder[1] + 0.15 * (chest[1] - shoulder[1]))
@@ -268,6 +264,5 @@ def _limb(
     across = (light[0] * -dy + light[1] * dx) / length
     for share, shift, tone in _TONES if ra > 8 else _TONES[::2]:
         x, y = -dy / length * across * shift, dx / length * across * shift
-        brush.limb(
-            (a[0] + x * ra, a[1] + y * ra), ra * share, (b[0] + x * rb, b[1] + y * rb), rb * share, _bright(color, tone)
-        )
+        one, other = (a[0] + x * ra, a[1] + y * ra), (b[0] + x * rb, b[1] + y * rb)
+        brush.limb(one, ra * share, other, rb * share, _bright(color, tone))

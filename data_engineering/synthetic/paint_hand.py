@@ -1,4 +1,4 @@
-"""A hand drawn from its joints: silhouette in a contrasting outline, then palm, fingers and thumb from back to front."""
+"""A hand drawn from its joints: a silhouette in a contrasting outline, then palm and fingers from back to front."""
 
 from dataclasses import dataclass
 
@@ -16,6 +16,10 @@ _ANGLES = np.linspace(0, 2 * np.pi, 13)[:-1]
 _RING = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 # Below this hand length in canvas pixels, nails, creases and lights would be noise.
 _FINE = 34.0
+
+
+Bone = tuple[Point, Point, float]
+"""Two joints and a width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def paint_hand(
     """
     fine = length > _FINE
     hull = cv2.convexHull(fixed(palm))
-    joints = [tuple(point) for point in points.tolist()]
+    joints: list[Point] = [(x, y) for x, y in points.tolist()]
     line = max(0.034 * length, 1.0)
     widths = [[2 * radius * taper * length for taper in _TAPER] for radius in _RADII]
 
@@ -126,7 +130,7 @@ def paint_hand(
 
 def _finger(
     brush: Brush,
-    joints: list,
+    joints: list[Point],
     depth: Array,
     widths: list[float],
     skin: Tone,
@@ -135,7 +139,7 @@ def _finger(
     facing: float,
     light: Point,
     fine: bool,
-) -> None:  # type: ignore[type-arg]
+) -> None:
     thin = max(0.22 * widths[0], 1.0)
     root, knuckle, second, tip = joints
     # The crease beside a finger starts a little above the knuckle, where fingers part.
@@ -168,7 +172,7 @@ def _finger(
         brush.stroke(a, b, 0.58 * widths[2], colors.nail)
 
 
-def _bent(before: tuple, after: tuple) -> bool:  # type: ignore[type-arg]
+def _bent(before: Bone, after: Bone) -> bool:
     """Whether two bones, as seen, fold onto each other or shorten."""
     ux, uy = before[1][0] - before[0][0], before[1][1] - before[0][1]
     vx, vy = after[1][0] - after[0][0], after[1][1] - after[0][1]

@@ -53,7 +53,7 @@ MOVEMENTS: dict[str, str] = {
     "tap": "touches the location, coming along `direction`, `repeats` times",
     "path": "goes along `direction` from (in free space: through) the location",
     "line": "goes from the location to the location `to`",
-    "circle": "circles in `plane`, `direction` clockwise or anticlockwise as the viewer of a right-handed signer sees it",
+    "circle": "circles in `plane`; `direction` is the turn that the viewer of a right-handed signer sees",
     "shake": "swings to and fro along `direction`",
     "nod": "bends at the wrist",
     "wave": "swings at the wrist, sideways in the plane of the palm",
@@ -182,26 +182,19 @@ def minimal_pairs(signs: dict[str, Sign]) -> list[tuple[str, str, str]]:
 
 def describe(sign: Sign) -> dict[str, str]:
     """Returns the sign's phonology as short words: handshape, location, contact, orientation, movement, hands."""
-    words = {
-        "hands": {
-            "one": "one hand",
-            "symmetric": "both hands",
-            "alternating": "both hands in turn",
-            "base": "on a base",
-        },
-        "repeats": {1: "once", 2: "twice", 3: "three times"},
-    }
+    hands = {"one": "one hand", "symmetric": "both hands", "alternating": "both hands in turn", "base": "on a base"}
+    repeats = {1: "once", 2: "twice", 3: "three times"}
     movement = " ".join(filter(None, (sign.movement, sign.direction, sign.plane, sign.to and f"to {sign.to}")))
     for name in ("shape", "fingers", "palm"):
         end = getattr(sign, f"end_{name}")
         movement += f" into {name} {end}" if end else ""
     return {
-        "hands": words["hands"][sign.hands],
+        "hands": hands[sign.hands],
         "handshape": sign.shape,
         "location": sign.location,
         "contact": sign.contact.replace("_", " "),
         "fingers": sign.fingers,
         "palm": sign.palm,
         "movement": movement,
-        "repeats": words["repeats"][sign.repeats],
+        "repeats": repeats[sign.repeats],
     }

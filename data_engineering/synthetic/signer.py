@@ -1,27 +1,31 @@
 """An invented signer: body, looks, habits, and the camera in front of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from data_engineering.synthetic.hand import Array
 
 Color = tuple[int, int, int]
+Item = TypeVar("Item")
 
 SKIN: tuple[Color, ...] = (
     (252, 220, 196), (242, 201, 168), (230, 182, 142), (212, 160, 118), (188, 134, 94), (158, 106, 70),
     (126, 82, 54), (96, 62, 44), (70, 46, 36),
 )  # fmt: skip
 HAIR: tuple[Color, ...] = (
-    (28, 24, 24), (48, 34, 28), (82, 54, 36), (120, 78, 44), (176, 130, 76), (212, 178, 122), (140, 62, 36), (150, 148, 148),
+    (28, 24, 24), (48, 34, 28), (82, 54, 36), (120, 78, 44), (176, 130, 76), (212, 178, 122), (140, 62, 36),
+    (150, 148, 148),
 )  # fmt: skip
 CLOTH: tuple[Color, ...] = (
     (34, 40, 58), (44, 62, 92), (30, 84, 92), (38, 92, 66), (116, 40, 54), (92, 56, 112), (58, 60, 66), (26, 28, 32),
     (186, 96, 62), (196, 160, 74), (120, 148, 176), (170, 186, 170), (226, 222, 212), (86, 112, 150), (150, 60, 92),
 )  # fmt: skip
 WALL: tuple[Color, ...] = (
-    (206, 212, 216), (178, 194, 206), (214, 204, 190), (120, 142, 160), (84, 104, 124), (188, 200, 184), (150, 136, 150),
-    (232, 230, 226), (64, 70, 82), (104, 132, 122), (196, 176, 160), (44, 82, 140), (60, 132, 80),
+    (206, 212, 216), (178, 194, 206), (214, 204, 190), (120, 142, 160), (84, 104, 124), (188, 200, 184),
+    (150, 136, 150), (232, 230, 226), (64, 70, 82), (104, 132, 122), (196, 176, 160), (44, 82, 140), (60, 132, 80),
 )  # fmt: skip
 # Of the darker skins.
 DARK_HAIR: tuple[Color, ...] = ((24, 21, 22), (36, 28, 26), (52, 38, 32), (74, 48, 36), (132, 130, 130))
@@ -114,7 +118,7 @@ class Signer:
     @classmethod
     def sample(cls, rng: np.random.Generator) -> "Signer":
         """Draws a signer."""
-        skin = _near(tuple(value * rng.uniform(0.93, 1.04) for value in _pick(rng, SKIN)), rng, 1.5)
+        skin = _near(_pick(rng, SKIN), rng, 1.5, rng.uniform(0.93, 1.04))
         cloth = _contrasting(rng, CLOTH, skin, 55)
         warmth = rng.uniform(-0.06, 0.06)
         gain = rng.uniform(0.82, 1.12)
@@ -160,7 +164,7 @@ class Signer:
         )
 
 
-def _pick(rng: np.random.Generator, options: tuple) -> object:  # type: ignore[type-arg]
+def _pick(rng: np.random.Generator, options: Sequence[Item]) -> Item:
     return options[int(rng.integers(len(options)))]
 
 
@@ -179,6 +183,6 @@ def _contrasting(rng: np.random.Generator, colors: tuple[Color, ...], skin: Colo
     return apart[int(rng.integers(len(apart)))]
 
 
-def _near(color: Color, rng: np.random.Generator, spread: float) -> Color:
-    red, green, blue = (int(np.clip(value + rng.normal(0, spread), 8, 255)) for value in color)
+def _near(color: Color, rng: np.random.Generator, spread: float, gain: float = 1.0) -> Color:
+    red, green, blue = (int(np.clip(value * gain + rng.normal(0, spread), 8, 255)) for value in color)
     return red, green, blue

@@ -1,4 +1,4 @@
-"""The avatar's skeleton: rigid bones, smooth joints, nothing through the trunk, and signs that differ where they say."""
+"""The avatar's skeleton: rigid bones, smooth joints, nothing through the trunk, signs that differ where they say."""
 
 import dataclasses
 
@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from data_engineering.synthetic.hand import BONES, HANDSHAPES, THUMB_BONES, hand_points
-from data_engineering.synthetic.motion import FOREARM, HAND, UPPER_ARM, Timing, perform, timing
+from data_engineering.synthetic.motion import FOREARM, HAND, UPPER_ARM, perform
 from data_engineering.synthetic.phonology import CHANNELS, differing_channels, minimal_pairs, parameters
 from data_engineering.synthetic.rotation import frame, to_matrix
 from data_engineering.synthetic.signer import Signer
 from data_engineering.synthetic.signs import load_signs, random_sign
+from data_engineering.synthetic.timing import Timing, timing
 
 SIGNS = load_signs()
 # Shoulder widths a second. A fast wrist reaches 3 m/s (7 shoulder widths); fingertips add the hand's own turn.

@@ -1,4 +1,4 @@
-"""Clips of the avatar: the same call gives the same bytes, labels lie where things are drawn, in memory as in the file."""
+"""Clips of the avatar: the same call gives the same bytes, labels lie where things are drawn, as in the file."""
 
 import dataclasses
 
@@ -11,11 +11,12 @@ from data_engineering.settings import PreprocessSettings
 from data_engineering.synthetic.body import Figure, outlines
 from data_engineering.synthetic.camera import KEYPOINTS, film, keypoints
 from data_engineering.synthetic.clips import record, render_clip, render_video
-from data_engineering.synthetic.motion import PHASES, perform, timing
+from data_engineering.synthetic.motion import perform
 from data_engineering.synthetic.phonology import Sign
 from data_engineering.synthetic.render import draw
 from data_engineering.synthetic.signer import FRAME_RATES, Signer
 from data_engineering.synthetic.signs import load_signs, random_sign
+from data_engineering.synthetic.timing import PHASES, timing
 
 SIGNS = load_signs()
 
