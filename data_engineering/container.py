@@ -1,12 +1,5 @@
-"""What a file says about itself before a frame is decoded: its container by magic bytes, its packets by demuxing.
+"""What a file says about itself before a frame is decoded: its video stream's shape and its packets' times."""
 
-FFmpeg guesses a format from content and some formats (HLS, concat, DASH) open further files or addresses. So the bytes
-are judged here first, and FFmpeg is only ever handed a file together with the one format it may be read as.
-"""
-
-import re
-import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,35 +8,7 @@ import av
 import numpy as np
 
 from data_engineering.reasons import ClipError
-
-MP4 = "mov"
-"""FFmpeg's name of the MP4 / QuickTime demuxer."""
-
-_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp", b"uuid"}
-_MAGIC = (
-    (b"\x1a\x45\xdf\xa3", "matroska"),
-    (b"FLV\x01", "flv"),
-    (b"FWS", "swf"),
-    (b"CWS", "swf"),
-    (b"\x00\x00\x01\xba", "mpeg"),
-    (b"OggS", "ogg"),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
-)
-_PLAYLISTS = (
-    b"#extm3u",
-    b"ffconcat",
-    b"<mpd",
-    b"[playlist]",
-    b"[reference]",
-    b"v=0\r\no=",
-    b"v=0\no=",
-    b"<smil",
-    b"<asx",
-)
-_SOUND = ((b"ID3", "an MP3"), (b"fLaC", "a FLAC"), (b"\xff\xfb", "an MP3"))
-_TS_PACKET = 188
-# A page may open with comments and blank lines, so its tag is looked for in this many bytes.
-_HEAD = 4096
+from data_engineering.sniff import MP4, sniff
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,60 +56,6 @@ class Container:
     def fps(self) -> float:
         """Mean frames a second."""
         return len(self.timestamps) / self.duration
-
-
-def check_file(path: Path, max_bytes: int) -> None:
-    """Refuses what is no ordinary, readable, non-empty file of at most `max_bytes`, without blocking on a pipe.
-
-    Raises:
-        ClipError: not_a_file, unreadable, empty, too_large.
-    """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ClipError("not_a_file" if path.is_symlink() else "unreadable", error.strerror or str(error)) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise ClipError("not_a_file", "a folder" if stat.S_ISDIR(status.st_mode) else "not an ordinary file")
-    if status.st_size == 0:
-        raise ClipError("empty", "0 bytes")
-    if status.st_size > max_bytes:
-        raise ClipError("too_large", f"{status.st_size:,} bytes; validate.max_bytes is {max_bytes:,}")
-
-
-def sniff(path: Path) -> str:
-    """Returns the FFmpeg demuxer that a file's first bytes call for.
-
-    Raises:
-        ClipError: html, playlist, no_video_stream, moov_missing, not_video, unreadable.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError as error:
-        raise ClipError("unreadable", error.strerror or str(error)) from error
-    if head[4:8] in _BOXES:
-        _check_boxes(path)
-        return MP4
-    for magic, name in _MAGIC:
-        if head.startswith(magic):
-            return name
-    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
-        return "avi"
-    if len(head) > _TS_PACKET and head[0] == head[_TS_PACKET] == 0x47:
-        return "mpegts"
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        raise ClipError("no_video_stream", "a WAV sound file")
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if any(mark in text.lower() for mark in _PLAYLISTS[:3]) or text.lower().startswith(_PLAYLISTS):
-        raise ClipError("playlist", f"a playlist: {_printable(text)}")
-    if re.search(rb"<(!doctype html|html|head|body|script|title)\b", text, re.IGNORECASE):
-        raise ClipError("html", f"a web page: {_printable(_title(text))}")
-    for magic, name in _SOUND:
-        if head.startswith(magic):
-            raise ClipError("no_video_stream", f"{name} sound file")
-    if not head.strip(b"\0"):
-        raise ClipError("not_video", "the file begins with zero bytes")
-    raise ClipError("not_video", f"no known container: {_printable(head)}")
 
 
 def open_container(path: Path, demuxer: str) -> "av.container.InputContainer":
@@ -237,25 +148,6 @@ def inspect(path: Path, max_pixels: int | None = None) -> Container:
     )
 
 
-def boxes(path: Path) -> Iterator[tuple[bytes, int, int]]:
-    """Yields (type, offset, size in bytes) of an MP4's top-level boxes, as their headers state them."""
-    length = path.stat().st_size
-    with path.open("rb") as file:
-        offset = 0
-        while offset + 8 <= length:
-            file.seek(offset)
-            header = file.read(16)
-            size, kind = int.from_bytes(header[:4], "big"), header[4:8]
-            if size == 1:
-                size = int.from_bytes(header[8:16], "big")
-            elif size == 0:
-                size = length - offset
-            if size < 8:
-                return
-            yield kind, offset, size
-            offset += size
-
-
 class _Packets(NamedTuple):
     timed: list[tuple[float, float, bool]]
     """(seconds of the stream, seconds of display, hidden by an edit list) a packet."""
@@ -283,30 +175,6 @@ def _demux(container: "av.container.InputContainer", stream: "av.video.stream.Vi
     if timed and rotation is None:
         raise ClipError("no_frames", f"{len(timed)} {stream.codec_context.name} packets, none of which decodes")
     return _Packets(timed, undated, rotation or 0)
-
-
-def _check_boxes(path: Path) -> None:
-    """Refuses an MP4 without its index, telling a download that broke off from a file that never had one."""
-    length = path.stat().st_size
-    kinds = []
-    for kind, offset, size in boxes(path):
-        kinds.append(kind)
-        if kind == b"moov" and offset + size <= length:
-            return
-        if kind in (b"moov", b"mdat") and offset + size > length:
-            detail = f"its {kind.decode()} box needs {offset + size:,} bytes, the file has {length:,}"
-            raise ClipError("moov_missing", f"moov atom not found: {detail}")
-    names = ", ".join(_printable(kind) for kind in kinds[:6]) or "none whole"
-    raise ClipError("moov_missing", f"moov atom not found among the file's boxes ({names})")
-
-
-def _title(text: bytes) -> bytes:
-    found = re.search(rb"<title[^>]*>(.*?)<", text, re.DOTALL | re.IGNORECASE)
-    return found.group(1) if found else text
-
-
-def _printable(raw: bytes) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in raw[:120].decode("latin-1")).split())[:60]
 
 
 def _words(error: Exception) -> str:

@@ -17,8 +17,9 @@ import av
 import decord
 import numpy as np
 
-from data_engineering.container import MP4, Container, open_container, video_stream
+from data_engineering.container import Container, open_container, video_stream
 from data_engineering.reasons import ClipError
+from data_engineering.sniff import MP4
 
 decord.logging.set_level(decord.logging.QUIET)
 

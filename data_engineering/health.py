@@ -1,26 +1,24 @@
 """The health of a data root: health.json for programs, health.html for people."""
 
-import base64
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from data_engineering.clip import SPLITS, Clip, Manifests, read_json, write_json, write_text
 from data_engineering.errors import RunError
+from data_engineering.judge import thumbnails
 from data_engineering.reasons import REMEDIES, ClipError
 from data_engineering.sandbox import cores, run_many
 from data_engineering.settings import PreprocessSettings, ValidateSettings
 from data_engineering.splits import leakage
 from data_engineering.stage import Expected
-from data_engineering.video import clip_frames
 
-_SHOWN_CLIPS, _SHOWN_FRAMES, _THUMBNAIL = 12, 5, 112
+_SHOWN_CLIPS, _THUMBNAIL = 12, 112
 # A host that is gone answers every address with one and the same body.
 _ONE_BODY = 3
 _NAMED = 4
@@ -154,7 +152,7 @@ def _pictures(
     chosen = [rows[i] for i in sorted({round(i) for i in np.linspace(0, len(rows) - 1, _SHOWN_CLIPS)})]
     small = preprocess.model_copy(update={"size": _THUMBNAIL})
     outcomes: Iterable[tuple[Any, list[str] | ClipError]] = run_many(
-        _thumbnails,
+        thumbnails,
         [(row, small) for row in chosen],
         workers=min(settings.workers or cores(), len(chosen)),
         timeout=settings.timeout,
@@ -165,21 +163,3 @@ def _pictures(
         for (row, _), frames in outcomes
         if not isinstance(frames, ClipError)
     ]
-
-
-def _thumbnails(job: tuple[dict[str, Any], PreprocessSettings]) -> list[str]:
-    row, settings = job
-    media = row["media"]
-    frames, _ = clip_frames(
-        Path(row["video_path"]),
-        bbox=row["bbox"],
-        start=media["start"],
-        end=media["end"],
-        num_frames=_SHOWN_FRAMES,
-        preprocess=settings,
-    )
-    uris = []
-    for frame in frames:
-        _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
-        uris.append("data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode())
-    return uris

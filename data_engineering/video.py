@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from data_engineering.container import Container, check_file, inspect
+from data_engineering.container import Container, inspect
 from data_engineering.crop import fit_box, square, window
 from data_engineering.decoders import AvReader, DecordReader, Reader, Timed, open_reader
 from data_engineering.reasons import ClipError
 from data_engineering.settings import PreprocessSettings, ValidateSettings
+from data_engineering.sniff import MP4, check_file
 
 __all__ = ["ClipError", "Media", "clip_frames", "survey"]
 
@@ -252,7 +253,7 @@ def _oddities(container: Container) -> list[str]:
         notes.append(f"frames hidden by the edit list: {container.hidden}")
     if not container.regular:
         notes.append("time stamps are unusable: frames taken as evenly spaced")
-    if container.format != "mov":
+    if container.format != MP4:
         notes.append(f"not an MP4: {container.format}")
     return notes
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from clips import BROKEN, write_clip
 
-from data_engineering.container import inspect, sniff
+from data_engineering.container import inspect
 from data_engineering.reasons import REMEDIES, ClipError
+from data_engineering.sniff import sniff
 
 
 @pytest.mark.parametrize("reason", REMEDIES)

@@ -1,0 +1,123 @@
+"""What a worker does for validation: judge one file, or make the thumbnails of one; it imports no more than that."""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from data_engineering.reasons import ClipError
+from data_engineering.settings import PreprocessSettings, ValidateSettings
+from data_engineering.video import clip_frames, survey
+
+# Judgements of another version of this module are not reused.
+_VERSION = 2
+# As many frames are read the way training reads them, as a last check; their size does not matter.
+_CHECK_SIZE = 32
+_THUMBNAILS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to judge, as a worker gets it.
+
+    Attributes:
+        path: The file.
+        inside: The folder that the file must not leave by a link; None if any file will do.
+        frame_start: First frame of the sign, 1-indexed at `fps`.
+        frame_end: Last frame at `fps`, or -1.
+        fps: The clock of the two, frames a second.
+        trimmed: The file is already cut to them.
+        limits: What a file may cost.
+        preprocess: What training will read.
+    """
+
+    path: Path
+    inside: Path | None
+    frame_start: int
+    frame_end: int
+    fps: float
+    trimmed: bool
+    limits: ValidateSettings
+    preprocess: PreprocessSettings
+
+    def stamp(self) -> str:
+        """Identifies the file's state and all that its judgement depends on."""
+        try:
+            status = self.path.stat()
+            state: tuple[int, ...] = (status.st_size, status.st_mtime_ns)
+        except OSError:
+            state = ()
+        limits = self.limits.model_dump(exclude={"workers", "timeout", "max_memory"})
+        shown = self.preprocess.model_dump(include={"cut_black", "num_frames", "stored_frames"})
+        told = [_VERSION, state, self.frame_start, self.frame_end, self.fps, self.trimmed, limits, shown]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def judge(job: Job) -> dict[str, Any]:
+    """Decodes one file as training will and to the end of its range; runs in a worker.
+
+    Returns:
+        The `media` entry of a validated row, with its notes under "notes".
+
+    Raises:
+        ClipError: The file cannot be used.
+    """
+    if job.inside is not None and not _lies_in(job.path, job.inside):
+        raise ClipError("outside_root", f"links to {os.path.realpath(job.path)}")
+    media = survey(
+        job.path,
+        frame_start=job.frame_start,
+        frame_end=job.frame_end,
+        fps=job.fps,
+        trimmed=job.trimmed,
+        validate=job.limits,
+        preprocess=job.preprocess,
+    )
+    count = job.preprocess.stored_frames or job.preprocess.num_frames
+    small = job.preprocess.model_copy(update={"size": _CHECK_SIZE})
+    found = asdict(media)
+    clip_frames(
+        job.path,
+        bbox=None,
+        start=media.start,
+        end=media.end,
+        num_frames=count,
+        preprocess=small,
+        surveyed=found,
+    )
+    status = job.path.stat()
+    with job.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {**found, "sha256": digest, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+def thumbnails(job: tuple[Mapping[str, Any], PreprocessSettings]) -> list[str]:
+    """Returns a few small frames of a validated row as `data:` URIs; runs in a worker."""
+    row, settings = job
+    media = row["media"]
+    frames, _ = clip_frames(
+        Path(row["video_path"]),
+        bbox=row["bbox"],
+        start=media["start"],
+        end=media["end"],
+        num_frames=_THUMBNAILS,
+        preprocess=settings,
+    )
+    uris = []
+    for frame in frames:
+        _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
+        uris.append("data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode())
+    return uris
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(folder)
+    except (OSError, RuntimeError):  # a loop of links
+        return False
