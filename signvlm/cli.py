@@ -1,3 +1,4 @@
+# ruff: noqa: D301  \b in a help text is click's mark of a paragraph that keeps its lines, so these are no raw strings
 """The command line. A verb's module is imported when the verb runs, so that `--help` needs no torch.
 
 Data goes to stdout, notes and progress bars to stderr. Exit status 0: done; 1: the run failed; 2: the call or the
@@ -41,7 +42,7 @@ class InOrder(click.Group):
 @click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version("signvlm"), prog_name="signvlm")
 def cli() -> None:
-    r"""Fine-tune a vision-language model to recognise signs, from clips to numbers and an adapter.
+    """Fine-tune a vision-language model to recognise signs, from clips to numbers and an adapter.
 
     \b
     Try it (minutes, no GPU, no download):   signvlm demo
@@ -103,7 +104,7 @@ def configured(function: Callable[..., None]) -> Callable[..., None]:
 @verb
 @configured
 def download(config: "Config", limit: int | None) -> None:
-    r"""Fetch the clips of the index, politely and resumably.
+    """Fetch the clips of the index, politely and resumably.
 
     \b
     Example: signvlm download --config params/internvl3_5_2b.yaml --limit 100
@@ -119,7 +120,7 @@ def download(config: "Config", limit: int | None) -> None:
 @verb
 @configured
 def validate(config: "Config", clips: tuple[Path, ...]) -> None:
-    r"""Decode every clip ahead of time; quarantine what does not decode, with the reason. CLIPS: only these files.
+    """Decode every clip ahead of time; quarantine what does not decode, with the reason. CLIPS: only these files.
 
     \b
     Example: signvlm validate
@@ -141,7 +142,7 @@ def validate(config: "Config", clips: tuple[Path, ...]) -> None:
 @verb
 @configured
 def preprocess(config: "Config") -> None:
-    r"""Trim, crop, sample and store the validated clips as a dataset.
+    """Trim, crop, sample and store the validated clips as a dataset.
 
     \b
     Example: signvlm preprocess --set preprocess.num_frames=8 --set preprocess.size=448
@@ -157,7 +158,7 @@ def preprocess(config: "Config") -> None:
 @verb
 @configured
 def train(config: "Config", resume: bool, rows: int | None) -> None:
-    r"""Fine-tune the base model with LoRA and keep the best epoch's adapter.
+    """Fine-tune the base model with LoRA and keep the best epoch's adapter.
 
     \b
     Example: signvlm train --set training.num_train_epochs=3
@@ -193,7 +194,7 @@ def train(config: "Config", resume: bool, rows: int | None) -> None:
 @verb
 @configured
 def eval(config: "Config", checkpoint: Path | None, limit: int | None, split: str) -> None:
-    r"""Evaluate an adapter: beam search, and exact ranking of the whole glossary.
+    """Evaluate an adapter: beam search, and exact ranking of the whole glossary.
 
     \b
     Example: signvlm eval --split validation
@@ -213,7 +214,7 @@ def eval(config: "Config", checkpoint: Path | None, limit: int | None, split: st
 @verb
 @configured
 def predict(config: "Config", clips: tuple[Path, ...], checkpoint: Path | None, top: int, as_json: bool) -> None:
-    r"""Name the sign in each of CLIPS.
+    """Name the sign in each of CLIPS.
 
     \b
     Example: signvlm predict hello.mp4 --checkpoint my-adapter --top 3
@@ -238,7 +239,7 @@ def predict(config: "Config", clips: tuple[Path, ...], checkpoint: Path | None, 
 @verb
 @configured
 def push(config: "Config", repo: str | None, checkpoint: Path | None, private: bool, dry_run: bool) -> None:
-    r"""Push an adapter bundle, with its model card, to the Hugging Face Hub.
+    """Push an adapter bundle, with its model card, to the Hugging Face Hub.
 
     \b
     Example: signvlm push --repo me/my-signs --dry-run
@@ -272,7 +273,7 @@ def push(config: "Config", repo: str | None, checkpoint: Path | None, private: b
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; may be repeated.")
 @verb
 def demo(out: Path, seed: int, overrides: tuple[str, ...]) -> None:
-    r"""Do the main job in minutes, without GPU or download: an avatar signs, a tiny model learns and is tested.
+    """Do the main job in minutes, without GPU or download: an avatar signs, a tiny model learns and is tested.
 
     \b
     Example: signvlm demo --out /tmp/demo
@@ -286,7 +287,7 @@ def demo(out: Path, seed: int, overrides: tuple[str, ...]) -> None:
 @verb
 @configured
 def doctor(config: "Config") -> None:
-    r"""Say what this machine has, what would be chosen, and how to mend what is wrong.
+    """Say what this machine has, what would be chosen, and how to mend what is wrong.
 
     \b
     Example: signvlm doctor

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError
 
 import data_engineering.shipped
 from data_engineering.clip import write_text
@@ -151,7 +152,12 @@ class Config(Section):
     generation: dict[str, Any] = Field(default_factory=dict)
     evaluation: EvaluationSettings = EvaluationSettings()
     hub: HubSettings = HubSettings()
-    name: Annotated[str, Field(exclude=True)] = "run"
+    source: Annotated[Path, Field(exclude=True)] = Path("run.yaml")
+
+    @property
+    def name(self) -> str:
+        """The configuration's name: its file's."""
+        return self.source.stem
 
     @property
     def output_dir(self) -> Path:
@@ -164,7 +170,7 @@ class Config(Section):
         stream = io.StringIO()
         yaml = YAML(typ="safe", pure=True)  # the C parser is YAML 1.1, where `no` is false
         yaml.default_flow_style = False
-        yaml.sort_base_mapping_type_on_output = False
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
         yaml.dump(self.model_dump(mode="json", by_alias=True), stream)
         return stream.getvalue()
 
@@ -200,43 +206,49 @@ def load(path: str | Path = DEFAULT_CONFIG, overrides: Iterable[str] = ()) -> Co
     """
     file = shipped(path)
     tree = _read_yaml(file)
+    overrides = list(overrides)
     for override in overrides:
         _apply(tree, override)
+    if "source" in tree:
+        raise ConfigError(f"{file}: unknown key source{nearest('source', _fields(Config))}")
     try:
-        config = Config.model_validate({**tree, "name": file.stem})
+        return Config.model_validate({**tree, "source": file})
     except ValidationError as error:
-        raise ConfigError(_explain(error, tree, file)) from error
-    if "name" in tree:
-        raise ConfigError(f"{file}: unknown key name; a configuration is named by its file")
-    return config
+        raise ConfigError(_explain(error, tree, file, overrides)) from error
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Returns `; did you mean X?` for the known word nearest to a mistyped one, or the known words if none is near."""
     known = sorted(known)
-    match = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    few = len(known) <= 20
+    # Where there are too many to list them, a distant relative is better than nothing.
+    match = difflib.get_close_matches(word, known, n=1, cutoff=0.6 if few else 0.3)
     if match:
         return f"; did you mean {match[0]}?"
-    return f"; known: {', '.join(known)}" if len(known) <= 20 else ""
+    return f"; known: {', '.join(known)}" if few else ""
 
 
 def _read_yaml(file: Path) -> CommentedMap:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        names = sorted({p.name for p in shipped("params/demo.yaml").parent.glob("*.yaml")})
+        folder = data_engineering.shipped.shipped("demo.yaml").parent
+        # Glossaries and signs lie there too; a configuration trains.
+        names = sorted(p.name for p in folder.glob("*.yaml") if "\ntraining:" in p.read_text(encoding="utf-8"))
         raise ConfigError(f"{file}: no such configuration file; shipped ones: {', '.join(names)}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read ({error}); give a YAML file with --config") from error
     try:
         tree = YAML(typ="rt").load(text)
     except YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise ConfigError(f"{file}: not valid YAML ({problem[:200]}); correct the file") from error
+        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+        place = f"{file}:{mark.line + 1}" if mark else str(file)
+        problem = error.problem if isinstance(error, MarkedYAMLError) and error.problem else str(error)
+        raise ConfigError(f"{place}: not valid YAML ({' '.join(problem.split())[:200]}); correct the file") from error
     if tree is None:
         return CommentedMap()
     if not isinstance(tree, CommentedMap):
-        raise ConfigError(f"{file}: holds {type(tree).__name__}, not sections of keys; see params/demo.yaml")
+        raise ConfigError(f"{file}: holds no sections of keys; see params/demo.yaml")
     return tree
 
 
@@ -258,17 +270,23 @@ def _apply(tree: CommentedMap, override: str) -> None:
     tree[keys[-1]] = value
 
 
-def _explain(error: ValidationError, tree: CommentedMap, file: Path) -> str:
-    """One line for pydantic's first complaint: the file and line, the key, the reason, the nearest right key."""
+def _explain(error: ValidationError, tree: CommentedMap, file: Path, overrides: list[str]) -> str:
+    """One line for pydantic's first complaint: the place, the key, the reason, the nearest right key."""
     first = error.errors()[0]
     keys = [str(part) for part in first["loc"]]
     place = f"{file}{_line(tree, keys)}"
+    for override in overrides:
+        dotted = override.partition("=")[0].strip().split(".")
+        if dotted == keys[: len(dotted)]:
+            place = f"--set {override}"
     if first["type"] == "extra_forbidden":
         section: Any = Config
         for key in keys[:-1]:
             section = _fields(section)[key]
         return f"{place}: unknown key {'.'.join(keys)}{nearest(keys[-1], _fields(section))}"
     reason = first["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    if first["type"] in ("model_type", "dict_type"):
+        reason = "should be a section of keys"
     value = repr(first["input"])
     return f"{place}: {'.'.join(keys)} {reason} (it is {value[:80]})"
 
@@ -277,7 +295,7 @@ def _fields(section: Any) -> dict[str, Any]:
     return {
         field.alias or name: field.annotation
         for name, field in section.model_fields.items()
-        if not (section is Config and name == "name")
+        if not (section is Config and name == "source")
     }
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AutoProcessor, ProcessorMixin
+from transformers import ProcessorMixin
 
 from data_engineering.contact_sheet import contact_sheet
-from signvlm.config import Config, shipped
+from signvlm.config import Config
 from signvlm.corpus import load_corpus, require
+from signvlm.passthrough import check_passthrough
 from signvlm.vlm.collator import IGNORED, VideoCollator
 from signvlm.vlm.examples import as_examples
+from signvlm.vlm.model import load_processor
 from signvlm.vlm.prompt import check_frame_size
 from signvlm.vlm.trainer import UnreadableClipsError
 
@@ -30,11 +32,10 @@ def inspect(config: Config, count: int) -> tuple[list[str], Path]:
         A text a row: the prompt with `[[` and `]]` around the supervised tokens and runs of one visual token
         counted; and the path of a contact sheet of the pixels, read back from what the processor made of them.
     """
+    check_passthrough(config)
     corpus = load_corpus(config)
     rows = require(corpus.rows["train"], "train", config.data.root)
-    processor = AutoProcessor.from_pretrained(
-        str(shipped(config.model.base)), revision=config.model.revision, trust_remote_code=False
-    )
+    processor = load_processor(config.model)
     check_frame_size(processor, config.preprocess.size)
     collator = VideoCollator(processor, config.model.prompt)
     examples = as_examples(rows, config.preprocess, config.augmentation)

@@ -6,6 +6,7 @@ from pathlib import Path
 from signvlm.config import Config
 from signvlm.console import note
 from signvlm.hardware import Hardware
+from signvlm.passthrough import check_passthrough
 from signvlm.recognizer import Recognizer
 from signvlm.runs import newest_bundle
 from signvlm.train import choose_hardware
@@ -34,9 +35,10 @@ def load_recognizer(config: Config, checkpoint: Path | None) -> Loaded:
     """Loads a bundle: the one given, or the newest run's.
 
     Raises:
-        ConfigError: There is no bundle, or the folder is not one.
+        ConfigError: The configuration does not suit the libraries, there is no bundle, or the folder is not one.
         RunError: The base cannot be fetched.
     """
+    check_passthrough(config)
     bundle = checkpoint or newest_bundle(config.output_dir)
     trained = read_bundle_config(bundle)
     where = {"device": config.model.device, "dtype": config.model.dtype, "attention": config.model.attention}

@@ -2,7 +2,9 @@
 
 import dataclasses
 import inspect
+import json
 import typing
+from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -21,6 +23,23 @@ FIXED_TRAINING = {
     "label_smoothing_factor": 0.0,
 }
 
+# GenerationConfig declares no types; these are the keys that beams are set with.
+GENERATION_TYPES = {
+    "num_beams": int,
+    "num_return_sequences": int,
+    "max_new_tokens": int,
+    "min_new_tokens": int,
+    "length_penalty": float,
+    "repetition_penalty": float,
+    "no_repeat_ngram_size": int,
+    "do_sample": bool,
+    "early_stopping": bool | str,
+    "temperature": float,
+    "top_k": int,
+    "top_p": float,
+    "use_cache": bool,
+}
+
 
 def check_passthrough(config: Config) -> None:
     """Checks `training`, `lora`, `quantization` and `generation` against trl, peft and transformers.
@@ -33,19 +52,32 @@ def check_passthrough(config: Config) -> None:
     from transformers import BitsAndBytesConfig, GenerationConfig
     from trl import SFTConfig
 
+    from signvlm.vlm.beam import DEFAULTS
+
+    source = config.source
     for key, value in FIXED_TRAINING.items():
         if config.training.get(key, value) != value:
             advice = "; use loss.label_smoothing" if key == "label_smoothing_factor" else ""
-            raise ConfigError(f"training.{key}: must be {value!r} here{advice}; remove it")
-    _check("training", config.training, _init_hints(SFTConfig))
+            raise ConfigError(f"{source}: training.{key} must be {value!r} here{advice}; remove it")
+    _check(source, "training", config.training, _init_hints(SFTConfig))
     if config.lora is not None:
-        _check("lora", config.lora, _init_hints(LoraConfig))
+        _check(source, "lora", config.lora, _init_hints(LoraConfig))
     quantization = dict(config.quantization)
-    if quantization.pop("load_in_4bit", "auto") not in ("auto", True, False):
-        raise ConfigError("quantization.load_in_4bit: must be auto, true or false")
-    _check("quantization", quantization, _init_hints(BitsAndBytesConfig))
-    # GenerationConfig declares no types: its keys are those of an empty one.
-    _check("generation", config.generation, dict.fromkeys(GenerationConfig().to_dict(), Any))
+    wanted = quantization.pop("load_in_4bit", "auto")
+    if not (wanted == "auto" or isinstance(wanted, bool)):
+        raise ConfigError(f"{source}: quantization.load_in_4bit must be auto, true or false (it is {wanted!r})")
+    _check(source, "quantization", quantization, _init_hints(BitsAndBytesConfig))
+    known = dict.fromkeys((key for key in GenerationConfig().to_dict() if not key.startswith("_")), Any)
+    _check(source, "generation", config.generation, known | GENERATION_TYPES)
+    # What no declared type tells, the libraries' own constructors do.
+    for section, record, values in (
+        ("quantization", BitsAndBytesConfig, quantization),
+        ("generation", GenerationConfig, {**DEFAULTS, **config.generation}),
+    ):
+        try:
+            record(**values)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ConfigError(f"{source}: {section}: {' '.join(str(error).split())[:200]}") from error
 
 
 def _init_hints(record: type) -> dict[str, Any]:
@@ -58,15 +90,18 @@ def _init_hints(record: type) -> dict[str, Any]:
     return {name: hints.get(name, Any) for name in names}
 
 
-def _check(section: str, values: dict[str, Any], hints: dict[str, Any]) -> None:
+def _check(source: Path, section: str, values: dict[str, Any], hints: dict[str, Any]) -> None:
     for key, value in values.items():
         if key not in hints:
-            raise ConfigError(f"unknown key {section}.{key}{nearest(key, hints)}")
+            raise ConfigError(f"{source}: unknown key {section}.{key}{nearest(key, hints)}")
         try:
             adapter = TypeAdapter(hints[key] | None, config=ConfigDict(arbitrary_types_allowed=True))
-            adapter.validate_python(value)
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"].removeprefix("Input ")
-            raise ConfigError(f"{section}.{key} {reason} (it is {value!r})") from error
         except (PydanticSchemaGenerationError, PydanticUserError, TypeError):
             continue  # a type of the library's own that no YAML value could be checked against; the library will
+        try:
+            # Strict, since the library gets the value as it stands: the word `no` would be true to it. As JSON, so
+            # that a list may be a tuple and a word an enumeration's member.
+            adapter.validate_json(json.dumps(value, default=str), strict=True)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].removeprefix("Input ")
+            raise ConfigError(f"{source}: {section}.{key} {reason} (it is {value!r})") from error

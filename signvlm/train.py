@@ -71,6 +71,9 @@ def train(config: Config, *, resume: bool = False) -> Training:
     hardware = choose_hardware(config)
     folder, checkpoint = resumable_run(config.output_dir) if resume else (fresh_run(config.output_dir), None)
 
+    evaluates = len(corpus.rows["validation"]) > 0
+    arguments = training_arguments(config, hardware, folder, evaluates=evaluates)
+
     torch.manual_seed(config.training.get("seed", 42))  # SFTConfig's default; LoRA's weights are drawn before it seeds
     base, processor = load_base(config.model, hardware, config.quantization)
     check_frame_size(processor, config.preprocess.size)
@@ -89,7 +92,7 @@ def train(config: Config, *, resume: bool = False) -> Training:
     collator = VideoCollator(processor, config.model.prompt)
     examples = as_examples(train_rows, config.preprocess, config.augmentation)
     check_supervision(collator, examples)
-    held_out = as_examples(corpus.rows["validation"], config.preprocess) if len(corpus.rows["validation"]) else None
+    held_out = as_examples(corpus.rows["validation"], config.preprocess) if evaluates else None
     if held_out is None:
         note("no validation clip is readable: no model is selected, the last one is kept")
     note(f"{len(examples)} training and {len(held_out or ())} validation clips of {len(corpus.glossary)} glosses")
@@ -100,7 +103,7 @@ def train(config: Config, *, resume: bool = False) -> Training:
     note(f"watch it: uv run tensorboard --logdir {logs}")
     trainer = SignTrainer(
         model=model,
-        args=training_arguments(config, hardware, folder, evaluates=held_out is not None),
+        args=arguments,
         train_dataset=examples,
         eval_dataset=held_out,
         data_collator=collator,
@@ -185,7 +188,7 @@ def training_arguments(config: Config, hardware: Hardware, folder: Path, *, eval
     try:
         return SFTConfig(**{**defaults, **given, **decided})
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"training: {' '.join(str(error).split())[:300]}") from error
+        raise ConfigError(f"{config.source}: training: {' '.join(str(error).split())[:300]}") from error
 
 
 def selection_callbacks(

@@ -1,13 +1,13 @@
 """The base model, its quantization and its adapters: loaded, checked, counted."""
 
 import importlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, PreTrainedModel, ProcessorMixin
@@ -40,10 +40,10 @@ def load_base(
     base = str(shipped(settings.base))
     if settings.attention not in ATTENTION:
         raise ConfigError(f"model.attention: {settings.attention!r} cannot rank; choose one of {', '.join(ATTENTION)}")
+    processor = load_processor(settings)
     options: dict[str, Any] = {"trust_remote_code": False, "revision": settings.revision}
     dtype = getattr(torch, hardware.dtype)
     try:
-        processor = AutoProcessor.from_pretrained(base, **options)
         if hardware.load_in_4bit:
             options["quantization_config"] = _bits_and_bytes(quantization, dtype)
             options["device_map"] = {"": hardware.device}
@@ -57,6 +57,24 @@ def load_base(
     else:
         torch.nn.Module.to(model, torch_device(hardware))
     return model, processor
+
+
+def load_processor(settings: ModelSettings) -> ProcessorMixin:
+    """Loads the base's processor alone.
+
+    Raises:
+        ConfigError: No such base, or one without a processor for videos.
+        RunError: It cannot be fetched.
+    """
+    base = str(shipped(settings.base))
+    try:
+        processor = AutoProcessor.from_pretrained(base, revision=settings.revision, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, HFValidationError) as error:
+        raise _cannot_load(base, error) from error
+    if not isinstance(processor, ProcessorMixin):
+        # AutoProcessor falls back to a bare tokenizer where there is nothing else.
+        raise ConfigError(f"model.base: {base} has no processor for videos; give a vision-language model")
+    return processor
 
 
 def torch_device(hardware: Hardware) -> torch.device:
@@ -168,7 +186,9 @@ def _cannot_load(base: str, error: Exception) -> ConfigError | RunError:
     reason = _one_line(error)
     if Path(base).is_dir():
         return ConfigError(f"model.base: {base} is not a model folder that can be loaded ({reason}); give another")
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", base) is None:
+    try:
+        validate_repo_id(base)
+    except HFValidationError:
         return ConfigError(f"model.base: {base} is neither a folder here nor a Hub id (user/name); correct it")
     return RunError(f"model.base: {base} cannot be loaded ({reason}); check the name, the network, or HF_TOKEN in .env")
 
