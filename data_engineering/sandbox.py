@@ -83,6 +83,8 @@ def _start(module: str, max_memory: int) -> None:
     """Prepares a worker: the imports before any item's time runs, one thread, the memory limit."""
     importlib.import_module(module)
     cv2.setNumThreads(1)
+    # Decoders write to stderr on their own; what matters comes back as a reason, and the progress bar stays whole.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     try:
         import resource
     except ImportError:  # Windows: time limits only

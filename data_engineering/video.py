@@ -24,6 +24,8 @@ __all__ = ["ClipError", "Media", "clip_frames", "survey"]
 # A frame is black if 99 of 100 pixels are darker than this (0..255): measured black tails are 0, and video black that
 # was read as full range is 16; the darkest real frame of the 88 shared clips has 99.
 _BLACK_PERCENTILE, _BLACK_LEVEL = 99, 32
+# A title card is text on black among bright frames: this much of it is dark, and less than half of an ordinary frame.
+_CARD_DARK, _ORDINARY_DARK = 0.9, 0.5
 # Brightness is judged on about this many pixels across.
 _BLACK_GRID = 64
 
@@ -110,6 +112,8 @@ def survey(
     cut = kept.start, len(times) - kept.stop
     if any(cut):
         notes.append(f"black frames cut: {cut[0]} at the start, {cut[1]} at the end")
+    if inside := sum(black[kept]):
+        notes.append(f"black or a title card inside: {inside} of {kept.stop - kept.start} frames")
     frames = kept.stop - kept.start
     if frames < validate.min_frames:
         raise ClipError(
@@ -259,14 +263,18 @@ def _oddities(container: Container) -> list[str]:
 
 
 def _brightness(reader: Reader, start: float, end: float) -> tuple[list[float], list[bool]]:
-    """Decodes a range; returns each frame's time in seconds and whether it is black."""
-    times, black = [], []
+    """Decodes a range; returns each frame's time in seconds and whether it is black or a title card."""
+    times, black, dark = [], [], []
     for time, frame in reader.scan(start, end):
         step = max(1, min(frame.shape[:2]) // _BLACK_GRID)
         # The brightest channel, so that no colour counts as black.
         grid = frame[::step, ::step].max(axis=2)
         times.append(time)
         black.append(bool(np.percentile(grid, _BLACK_PERCENTILE) < _BLACK_LEVEL))
+        dark.append(float((grid < _BLACK_LEVEL).mean()))
+    # The lower quartile, as a card may fill half of a clip (70212).
+    if dark and np.percentile(dark, 25) < _ORDINARY_DARK:
+        black = [is_black or share > _CARD_DARK for is_black, share in zip(black, dark, strict=True)]
     return times, black
 
 

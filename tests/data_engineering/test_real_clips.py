@@ -70,6 +70,11 @@ def test_black_tails_hidden_frames_and_wide_pixels_are_handled(rows: dict[str, d
     assert {row["media"]["decoder"] for row in rows.values()} == {"decord"}
 
 
+def test_title_cards_are_cut_at_an_end_and_named_inside(rows: dict[str, dict]) -> None:
+    assert "black frames cut" in kinds(rows["70266"])
+    assert "black or a title card inside" in kinds(rows["70212"])
+
+
 def test_rows_are_complete_bright_and_quick_to_read(data: DataSettings, rows: dict[str, dict]) -> None:
     preprocess(data, SMALL, progress=False)
     frames = load_frames(data.root, SMALL)

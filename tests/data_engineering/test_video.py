@@ -73,6 +73,22 @@ def test_black_frames_are_cut_at_both_ends(tmp_path: Path) -> None:
     assert kept.frames == 20
 
 
+def test_a_title_card_is_cut_at_an_end_and_noted_inside(tmp_path: Path) -> None:
+    """70266 ends in the next sign's card; 70212 holds one in the middle."""
+
+    def paint(index: int) -> np.ndarray:
+        card = np.zeros((48, 64, 3), np.uint8)
+        card[22:26, 24:40] = 255
+        return card if index in (8, 9, 18, 19) else np.full((48, 64, 3), 150, np.uint8)
+
+    media = look(write_clip(tmp_path / "a.mp4", frames=20, paint=paint))
+    assert media.frames == 18
+    assert media.notes == (
+        "black frames cut: 0 at the start, 2 at the end",
+        "black or a title card inside: 2 of 18 frames",
+    )
+
+
 def test_a_dark_picture_is_not_black(tmp_path: Path) -> None:
     """A face on black: 63185 and most of signschool."""
 
