@@ -34,10 +34,13 @@ def resumable_run(output_dir: Path) -> tuple[Path, Path]:
         ConfigError: There is none.
     """
     for folder in reversed(runs(output_dir)):
-        checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-        complete = [path for path in checkpoints if (path / "trainer_state.json").is_file()]
-        if complete:
-            return folder, complete[-1]
+        steps = {
+            int(match[1]): path
+            for path in folder.iterdir()
+            if (match := re.fullmatch(r"checkpoint-([0-9]+)", path.name)) and (path / "trainer_state.json").is_file()
+        }
+        if steps:
+            return folder, steps[max(steps)]
     raise ConfigError(f"{output_dir}: no checkpoint to resume from; run `signvlm train` without --resume")
 
 

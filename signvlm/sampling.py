@@ -16,6 +16,7 @@ def choose_frames(stored: int, wanted: int, jitter: bool) -> np.ndarray:
     Returns:
         int64 (wanted,), ascending indices.
     """
-    edges = np.arange(wanted + 1) * stored / wanted
+    # Whole edges: segments never share a frame, whatever the ratio.
+    edges = np.arange(wanted + 1) * stored // wanted
     place = torch.rand(wanted).numpy() if jitter else np.full(wanted, 0.5)
-    return np.minimum((edges[:-1] + place * np.diff(edges)).astype(np.int64), stored - 1)
+    return (edges[:-1] + place * np.diff(edges)).astype(np.int64)
