@@ -19,7 +19,7 @@ HAND, UPPER_ARM, FOREARM = 0.46, 0.74, 0.66
 NECK = np.array([0.0, -0.40, 0.04])
 _REST_SHAPE = RELAXED
 # Movements in shoulder widths (nod, wave and twist: degrees) at size medium and amplitude 1.
-_SPAN = {"tap": 0.17, "path": 0.42, "circle": 0.17, "shake": 0.17, "nod": 55.0, "wave": 34.0, "twist": 48.0}
+_SPAN = {"tap": 0.21, "path": 0.48, "circle": 0.20, "shake": 0.20, "nod": 55.0, "wave": 34.0, "twist": 48.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ def _arm(shoulder: Array, wrist: Array, fingers: Array, scale: float) -> Array:
     distance = np.clip(distance, 0.5 * upper, 0.995 * (upper + fore))
     # A low hand lets the elbow hang behind it; a raised one takes it out to the side, clear of the trunk.
     low = ease((wrist[:, 1:2] - 0.45) / 0.6)
-    pole = np.array([1.15, 0.75, -0.2]) - 0.3 * fingers + low * [-0.55, 0.0, -1.2]
+    pole = np.array([1.3, 0.75, -0.15]) - 0.3 * fingers + low * [-0.55, 0.0, -1.2]
     pole[:, 0] = np.maximum(pole[:, 0], 0.5)
     pole -= (pole * axis).sum(axis=1, keepdims=True) * axis
     pole /= np.linalg.norm(pole, axis=1, keepdims=True)
