@@ -48,6 +48,10 @@ def load_recognizer(config: Config, checkpoint: Path | None) -> Loaded:
         update={
             "model": trained.model.model_copy(update=where),
             "preprocess": config.preprocess.model_copy(update=framing),
+            "quantization": {
+                **trained.quantization,
+                "load_in_4bit": config.quantization.get("load_in_4bit", "auto"),
+            },
         }
     )
     note(f"checkpoint: {bundle}")

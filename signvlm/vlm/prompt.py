@@ -33,7 +33,7 @@ def encode_prompts(processor: ProcessorMixin, prompt: str, clips: Sequence[np.nd
     )
     return processor(
         text=[text] * len(clips),
-        videos=[torch.from_numpy(np.ascontiguousarray(clip)).permute(0, 3, 1, 2) for clip in clips],
+        videos=[torch.from_numpy(np.require(clip, requirements=["C", "W"])).permute(0, 3, 1, 2) for clip in clips],
         padding=True,
         padding_side="left",
         do_sample_frames=False,

@@ -69,6 +69,7 @@ def make_processor(corpus: Iterable[str], vocabulary: int = 640, image_size: int
         eos_token=END,
         pad_token=PAD,
         padding_side="left",
+        model_input_names=["input_ids", "attention_mask"],  # transformers 4 would add token types, which no model here takes
         extra_special_tokens=VISUAL_TOKENS,
     )
     size = {"height": image_size, "width": image_size}

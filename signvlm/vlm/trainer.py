@@ -81,10 +81,7 @@ class SignTrainer(SFTTrainer):
         self._step_started = time.perf_counter()
         self._steps_logged = 0
         super().__init__(*args, **kwargs)
-        if self.args.gradient_checkpointing:
-            # TRL lets the inputs require gradients, which reentrant checkpointing needs: it would pull the frozen
-            # vision tower into the graph, recomputed and backpropagated through for nothing.
-            self.model.disable_input_require_grads()
+        _leave_tower_out(self.model)
         # TRL casts a quantized model's trainable weights to bfloat16; small updates would be rounded away.
         for parameter in self.model.parameters():
             if parameter.requires_grad:
@@ -148,6 +145,17 @@ class SignTrainer(SFTTrainer):
             self._step_started, self._steps_logged = now, self.state.global_step
             logs["gpu_memory_gb" if torch.cuda.is_available() else "memory_gb"] = memory_in_use() / 2**30
         super().log(logs, start_time)
+
+
+def _leave_tower_out(model: torch.nn.Module) -> None:
+    """Runs a frozen vision tower without gradients.
+
+    With checkpointing, the libraries make the embeddings of every sub-model require gradients, the frozen tower's too:
+    it would be recomputed and backpropagated through for nothing.
+    """
+    for name, module in model.named_modules():
+        if name.endswith("vision_tower") and not any(p.requires_grad for p in module.parameters()):
+            module.forward = torch.no_grad()(module.forward)  # type: ignore[method-assign]
 
 
 class SelectByRanking(TrainerCallback):
