@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Protocol
 
 import av
-import decord
 import numpy as np
 
 from data_engineering.container import Container, open_container, video_stream
+from data_engineering.decord_cpu import decord
 from data_engineering.reasons import ClipError
 from data_engineering.sniff import MP4
-
-decord.logging.set_level(decord.logging.QUIET)
 
 Timed = tuple[float, np.ndarray]
 """Seconds since the first frame, and the frame: uint8 (H, W, 3) RGB, upright."""

@@ -29,7 +29,7 @@ LOADED = {
     "datasets": "datasets",
     "tokenizers": "tokenizers",
     "safetensors": "safetensors",
-    "decord2": "decord",
+    "decord2": "data_engineering.cpu_decord",
     "av": "av",
 }
 LISTED = ("transformers", "trl", "peft", "accelerate", "huggingface-hub")
@@ -201,7 +201,7 @@ def _h264() -> Check:
 
 def _decord() -> Check:
     """Decodes the same with decord, the reader that clips go through first."""
-    import decord
+    from data_engineering.cpu_decord import decord
 
     try:
         frames = len(decord.VideoReader(io.BytesIO(_tiny_clip())).get_batch(range(TINY_FRAMES)).asnumpy())

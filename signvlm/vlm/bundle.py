@@ -67,11 +67,11 @@ def read_bundle_config(folder: Path) -> Config:
     Raises:
         ConfigError: The folder is not a bundle; the message names what is missing.
     """
-    for name in ("config.yaml", "glossary.json"):
-        if not (folder / name).is_file():
+    whole = (folder / "config.json").is_file()  # a language model trained without LoRA, maybe in several files
+    weights = ("model*.safetensors",) if whole else ("adapter_config.json", "adapter_model.safetensors")
+    for name in ("config.yaml", "glossary.json", *weights):
+        if not any(folder.glob(name)):
             raise ConfigError(f"{folder}: not an adapter bundle (no {name}); give a run's adapter/ with --checkpoint")
-    if not any((folder / name).is_file() for name in ("adapter_model.safetensors", "model.safetensors")):
-        raise ConfigError(f"{folder}: not an adapter bundle (no weights in safetensors); give a run's adapter/")
     return load(folder / "config.yaml")
 
 
@@ -92,7 +92,7 @@ def load_bundle(folder: Path, settings: ModelSettings, hardware: Hardware, confi
     if not isinstance(glossary, list) or not all(isinstance(gloss, str) for gloss in glossary) or not glossary:
         raise ConfigError(f"{folder / 'glossary.json'}: not a list of glosses; give a run's adapter/ with --checkpoint")
     if (folder / "adapter_config.json").is_file():
-        base, _ = load_base(settings, hardware, config.quantization)
+        base, its_processor = load_base(settings, hardware, config.quantization)
         try:
             processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
             model: PreTrainedModel | PeftModel = PeftModel.from_pretrained(
@@ -101,6 +101,8 @@ def load_bundle(folder: Path, settings: ModelSettings, hardware: Hardware, confi
         except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError, json.JSONDecodeError) as error:
             reason = " ".join(str(error).split())[:240]
             raise ConfigError(f"{folder}: the adapter does not fit {settings.base} ({reason})") from error
+        if processor.tokenizer.get_vocab() != its_processor.tokenizer.get_vocab():
+            raise ConfigError(f"{folder}: the adapter does not fit {settings.base} (it has another vocabulary)")
     else:
         whole = settings.model_copy(update={"base": str(folder), "revision": None})
         model, processor = load_base(whole, hardware, config.quantization)

@@ -53,7 +53,10 @@ def load_base(
     except (OSError, ValueError, KeyError, HFValidationError) as error:
         raise _cannot_load(base, error) from error
     if hardware.load_in_4bit:
-        _check_quantized(model)
+        for layer in _check_quantized(model):
+            # On some CPUs a layer repacks itself for evaluation and rounds its scales to bfloat16, for good: training
+            # would go on from other weights than those that were loaded.
+            layer.support_avx512bf16_for_cpu = False
     else:
         torch.nn.Module.to(model, torch_device(hardware))
     return model, processor
@@ -171,15 +174,16 @@ def _bits_and_bytes(quantization: dict[str, Any], dtype: torch.dtype) -> BitsAnd
     return BitsAndBytesConfig(**{**keys, "load_in_4bit": True})
 
 
-def _check_quantized(model: PreTrainedModel) -> None:
-    """Refuses a model whose 4-bit layers lie outside the language model, or nowhere."""
+def _check_quantized(model: PreTrainedModel) -> list[Any]:
+    """Returns the 4-bit layers; refuses a model where they lie outside the language model, or nowhere."""
     from bitsandbytes.nn import Linear4bit
 
-    names = [name for name, module in model.named_modules() if isinstance(module, Linear4bit)]
-    astray = [name for name in names if LANGUAGE_MODEL not in name]
-    if astray or not names:
+    layers = {name: module for name, module in model.named_modules() if isinstance(module, Linear4bit)}
+    astray = [name for name in layers if LANGUAGE_MODEL not in name]
+    if astray or not layers:
         found = f"outside the language model, e.g. {astray[0]}" if astray else "nowhere"
         raise RunError(f"quantization: 4-bit layers lie {found}; see quantization.llm_int8_skip_modules")
+    return list(layers.values())
 
 
 def _cannot_load(base: str, error: Exception) -> ConfigError | RunError:
