@@ -17,7 +17,7 @@ import av
 import numpy as np
 
 from data_engineering.container import Container, open_container, video_stream
-from data_engineering.decord_cpu import decord
+from data_engineering.cpu_decord import decord
 from data_engineering.reasons import ClipError
 from data_engineering.sniff import MP4
 
