@@ -1,102 +1,16 @@
-"""A small world that these tests share: a data root of real clips, a tiny random base, a bundle trained on them."""
+"""The small world that these tests share, built once a process; and the command line, called in it."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
+from click.testing import CliRunner
+from small_world import GLOSSES, World, write_config, write_data
 
 # Before the libraries are imported: no test asks a network for anything.
 os.environ["HF_HUB_OFFLINE"] = "1"
-
-GLOSSES = ("no", "book", "thank you")
-COLOURS = {"no": (200, 60, 60), "book": (60, 200, 60), "thank you": (60, 60, 200)}
-SIZE = 64
-BROKEN = "00009"
-
-
-class World(NamedTuple):
-    """What `world` built.
-
-    Attributes:
-        root: A data root, validated and preprocessed: 9 clips of 3 glosses, one test clip broken.
-        config: Its configuration file.
-        base: A tiny InternVL with random weights.
-        run: The run of a training of two steps.
-        bundle: Its adapter.
-    """
-
-    root: Path
-    config: Path
-    base: Path
-    run: Path
-    bundle: Path
-
-
-def paint(gloss: str) -> "object":
-    """Frames of a sign that is a square of the gloss's colour, moving."""
-
-    def frame(index: int) -> np.ndarray:
-        picture = np.full((48, 64, 3), 90, np.uint8)
-        picture[8:32, 2 * index % 40 : 2 * index % 40 + 24] = COLOURS[gloss]
-        return picture
-
-    return frame
-
-
-def write_data(root: Path, glosses: tuple[str, ...] = GLOSSES) -> Path:
-    """Writes clips and their index below a new data root; the last test clip is not a video. Returns the index."""
-    from clips import write_clip, write_index
-
-    (root / "raw_videos").mkdir(parents=True)
-    clips = []
-    for split in ("train", "val", "test"):
-        for gloss in glosses:
-            name = f"{len(clips) + 1:05d}"
-            path = root / "raw_videos" / f"{name}.mp4"
-            if name == BROKEN:
-                path.write_text("<html>gone</html>")
-            else:
-                write_clip(path, frames=20, paint=paint(gloss))
-            clips.append({"video_id": name, "gloss": gloss, "split": split, "bbox": [0, 0, 48, 48]})
-    return write_index(root / "index.json", clips)
-
-
-def write_config(path: Path, root: Path, base: Path) -> Path:
-    """Writes the configuration of a training of two steps."""
-    path.write_text(
-        f"""\
-data:
-  root: {root}
-  index: {root / "index.json"}
-validate:
-  workers: 1
-preprocess:
-  num_frames: 4
-  size: {SIZE}
-  workers: 1
-model:
-  base: {base}
-  device: cpu
-lora:
-  r: 4
-training:
-  max_steps: 2
-  per_device_train_batch_size: 2
-  eval_strategy: steps
-  eval_steps: 2
-  save_strategy: steps
-  save_steps: 2
-  logging_steps: 1
-  dataloader_num_workers: 0
-evaluation:
-  batch_size: 4
-  bootstrap_samples: 50
-""",
-        encoding="utf-8",
-    )
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +23,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory, base: Path) -> World:
-    """The shared data root and bundle. Tests read it; what changes it belongs in `own_world`."""
+    """The shared data root and bundle. Tests read it and leave it as it was."""
     from data_engineering.preprocess import preprocess
     from data_engineering.validate import validate
     from signvlm.config import load
@@ -124,3 +38,46 @@ def world(tmp_path_factory: pytest.TempPathFactory, base: Path) -> World:
     preprocess(config.data, config.preprocess, progress=False)
     done = train(config)
     return World(root, file, base, done.folder, done.bundle)
+
+
+class Called(NamedTuple):
+    """How a call of the command line ended: exit status, stdout, stderr."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Called]:
+    """Calls the command line in this process, from an empty directory of the test's own."""
+    from signvlm.cli import cli
+
+    monkeypatch.chdir(tmp_path)
+    # The command line quiets the libraries where nobody chose otherwise; other tests want to hear their warnings.
+    monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "warning")
+
+    def call(*arguments: object) -> Called:
+        result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Called(result.exit_code, result.stdout, result.stderr)
+
+    return call
+
+
+@pytest.fixture
+def refused(call: Callable[..., Called]) -> Callable[..., str]:
+    """Calls the command line, which must refuse: the given exit status, one line of error. Returns that line."""
+
+    def refused(status: int, *arguments: object) -> str:
+        called = call(*arguments)
+        lines = called.err.splitlines()
+        assert called.status == status, called
+        assert [line.startswith("error: ") for line in lines].count(True) == 1, called.err
+        assert lines[-1].startswith("error: "), called.err
+        assert "Traceback" not in called.err
+        assert "unexpected" not in lines[-1]
+        return lines[-1].removeprefix("error: ")
+
+    return refused
