@@ -23,6 +23,8 @@ FIXED_TRAINING = {
     "label_smoothing_factor": 0.0,
 }
 
+COUNTS = ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps")
+
 # GenerationConfig declares no types; these are the keys that beams are set with.
 GENERATION_TYPES = {
     "num_beams": int,
@@ -60,6 +62,10 @@ def check_passthrough(config: Config) -> None:
             advice = "; use loss.label_smoothing" if key == "label_smoothing_factor" else ""
             raise ConfigError(f"{source}: training.{key} must be {value!r} here{advice}; remove it")
     _check(source, "training", config.training, _init_hints(SFTConfig))
+    for key in COUNTS:
+        value = config.training.get(key)
+        if value is not None and value < 1:
+            raise ConfigError(f"{source}: training.{key} should be at least 1 (it is {value})")
     if config.lora is not None:
         _check(source, "lora", config.lora, _init_hints(LoraConfig))
     quantization = dict(config.quantization)

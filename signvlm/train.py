@@ -4,10 +4,12 @@ signvlm train --config params/internvl3_5_2b.yaml
 signvlm train --resume
 """
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from safetensors import SafetensorError
 from torch.utils.tensorboard import SummaryWriter
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from transformers.integrations import TensorBoardCallback
@@ -97,7 +100,6 @@ def train(config: Config, *, resume: bool = False) -> Training:
         note("no validation clip is readable: no model is selected, the last one is kept")
     note(f"{len(examples)} training and {len(held_out or ())} validation clips of {len(corpus.glossary)} glosses")
 
-    folder.mkdir(parents=True, exist_ok=True)
     config.save(folder / "config.yaml")
     logs = folder / "tb_logs"
     note(f"watch it: uv run tensorboard --logdir {logs}")
@@ -114,12 +116,14 @@ def train(config: Config, *, resume: bool = False) -> Training:
         callbacks=[TensorBoardCallback(SummaryWriter(logs))],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(TrainingBar(trainer.args.train_batch_size * trainer.args.gradient_accumulation_steps))
+    bar = TrainingBar(trainer.args.train_batch_size * trainer.args.gradient_accumulation_steps)
+    trainer.add_callback(bar)
     if held_out is not None:
         for callback in selection_callbacks(config, trainer, recognizer, held_out):
             trainer.add_callback(callback)
     started = time.time()
-    _run(trainer, checkpoint, config)
+    with contextlib.closing(bar):
+        _run(trainer, checkpoint, config)
     metrics = _metrics(trainer, corpus, hardware, time.time() - started)
     bundle = folder / "adapter"
     save_bundle(bundle, trainer.model, processor, corpus.glossary, config, metrics)
@@ -237,22 +241,41 @@ def _run(trainer: SignTrainer, checkpoint: Path | None, config: Config) -> None:
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except UnreadableClipsError as error:
-        _save_checkpoint(trainer)
+        saved = _save_checkpoint(trainer)
         quarantine(config.data.root, {clip: ClipError(reason, detail) for clip, reason, detail in error.clips})
         raise RunError(
-            f"{error}; quarantined in {config.data.root / 'datasets' / 'corrupted_videos.json'}, "
-            "a checkpoint is saved: `signvlm train --resume` goes on without it"
+            f"{error}; quarantined in {config.data.root / 'datasets' / 'corrupted_videos.json'}, {saved} without it"
         ) from error
     except KeyboardInterrupt:
-        _save_checkpoint(trainer)
-        raise RunError("interrupted; a checkpoint is saved: `signvlm train --resume` goes on") from None
-    except OSError as error:
-        raise RunError(f"{trainer.args.output_dir}: {error.strerror or error}; free space, then --resume") from error
+        raise RunError(f"interrupted; {_save_checkpoint(trainer)}") from None
+    except (OSError, SafetensorError) as error:
+        raise _cannot_write(trainer, error) from error
+    except RuntimeError as error:
+        if "inline_container" not in str(error):  # where torch.save fails on a disk that takes no more
+            raise
+        raise _cannot_write(trainer, error) from error
 
 
-def _save_checkpoint(trainer: SignTrainer) -> None:
-    if trainer.state.global_step:
-        trainer._save_checkpoint(trainer.model, trial=None)
+def _save_checkpoint(trainer: SignTrainer) -> str:
+    """Saves a checkpoint, where a step has been taken; returns how the user goes on."""
+    if not trainer.state.global_step:
+        return "no step was taken yet: `signvlm train` starts again"
+    trainer._save_checkpoint(trainer.model, trial=None)
+    return "a checkpoint is saved: `signvlm train --resume` goes on"
+
+
+def _cannot_write(trainer: SignTrainer, error: Exception) -> RunError:
+    """Removes what was written of a checkpoint; the earlier ones stay."""
+    folder = Path(str(trainer.args.output_dir))
+    whole = 0
+    for checkpoint in folder.glob("checkpoint-*"):
+        if (checkpoint / "trainer_state.json").is_file():  # the last file of a checkpoint
+            whole += 1
+        else:
+            shutil.rmtree(checkpoint, ignore_errors=True)
+    reason = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())[:120]
+    then = "go on with `signvlm train --resume`" if whole else "train again"
+    return RunError(f"{folder}: a checkpoint cannot be written ({reason}); free space, then {then}")
 
 
 def _metrics(trainer: SignTrainer, corpus: Corpus, hardware: Hardware, seconds: float) -> dict[str, Any]:

@@ -37,7 +37,9 @@ BATCH_SIZE = 24  # clips
 NUM_FRAMES = 8
 LEARNING_RATE = 1e-3
 WARM_UP = 0.05  # of the steps
-HAND_WEIGHT = 3.0  # hands are what tells signs apart, and 42 of the 64 key points
+WRISTS = (18, 39)  # of the 64 key points; the 20 after each are that hand's fingers
+HANDSHAPE_WEIGHT = 4.0  # a finger's place relative to its wrist is a few pixels, and what tells handshapes apart
+KEYPOINT_WEIGHT = 0.5  # of the key points beside the answers
 SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
 
 
@@ -138,65 +140,123 @@ def _schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_sc
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
 
-def learn_to_see(
-    model: InternVLForConditionalGeneration, processor: InternVLProcessor, seed: int, steps: int, workers: int
-) -> float:
-    """Stage one; returns the mean error of visible key points over the last steps, in fractions of the frame."""
-    head = KeypointHead(processor.image_seq_length, model.config.get_text_config().hidden_size)
-    trained = [*model.model.vision_tower.parameters(), *model.model.multi_modal_projector.parameters()]
-    optimizer = torch.optim.AdamW([*trained, *head.parameters()], LEARNING_RATE, weight_decay=0.01)
-    schedule = _schedule(optimizer, steps)
-    weights = torch.ones(64)
-    weights[18:60] = HAND_WEIGHT
-    error = float("nan")
-    bar = tqdm(batches(Rendered(seed, 1, steps * BATCH_SIZE), workers), total=steps, desc="key points")
-    for clips in bar:
-        pixels = encode_prompts(processor, PROMPT, [clip["frames"] for clip in clips])["pixel_values"]
-        labels = torch.from_numpy(np.concatenate([clip["keypoints"] for clip in clips]))
-        features = model.model.get_image_features(
+class Pretraining:
+    """The model, the throw-away key-point head, and what both stages share."""
+
+    def __init__(self, processor: InternVLProcessor, seed: int, workers: int) -> None:
+        """Args: processor: of the model to be made. seed: of everything. workers: processes that render."""
+        self.processor = processor
+        self.seed = seed
+        self.workers = workers
+        self.model = make_model(processor, seed)
+        # Under bfloat16 autocast eager attention is twice as fast as sdpa on a CPU.
+        self.model.set_attn_implementation("eager")
+        self.head = KeypointHead(processor.image_seq_length, self.model.config.get_text_config().hidden_size)
+
+    def see(self, steps: int) -> dict[str, float]:
+        """Stage one, key points alone; returns the last mean errors, in fractions of the frame."""
+        core = self.model.model
+        parts = (core.vision_tower, core.multi_modal_projector, self.head)
+        trained = [parameter for part in parts for parameter in part.parameters()]
+        optimizer, schedule = _optimizer(trained, steps)
+        averages = Averages()
+        bar = tqdm(batches(Rendered(self.seed, 1, steps * BATCH_SIZE), self.workers), total=steps, desc="see")
+        for clips in bar:
+            with _half_precision():
+                features = self._features(encode_prompts(self.processor, PROMPT, _frames(clips))["pixel_values"])
+            loss, errors = self._keypoint_loss(features.pooler_output, clips)
+            _step(optimizer, schedule, loss, trained)
+            bar.set_postfix(averages.add(errors))
+        return averages.values
+
+    def answer(self, named: list[tuple[str, Sign]], steps: int) -> dict[str, float]:
+        """Stage two, answers with the key points beside them; returns the last mean losses, in nats a token."""
+        trained = [*self.model.parameters(), *self.head.parameters()]
+        optimizer, schedule = _optimizer(trained, steps)
+        half = (steps + 1) // 2 * BATCH_SIZE
+        tasks = [
+            ("name", VideoCollator(self.processor, PROMPT), Rendered(self.seed, 2, half, named)),
+            ("describe", VideoCollator(self.processor, DESCRIBE), Rendered(self.seed, 3, half)),
+        ]
+        # One worker a task at least: each has its own.
+        streams = [batches(clips, max(1, self.workers // 2)) for _, _, clips in tasks]
+        averages = Averages()
+        bar = tqdm(range(steps), desc="answer")
+        self.model.train()
+        for step in bar:
+            task, collate, _ = tasks[step % 2]
+            clips = next(streams[step % 2])
+            batch = collate(clips)
+            labels = batch.pop("labels")
+            width = int((labels != IGNORED).any(dim=0).sum())
+            with _half_precision():
+                features = self._features(batch.pop("pixel_values"))
+                logits = self.model(
+                    **batch, mm_encoder_outputs={"image": features}, logits_to_keep=width + 1, use_cache=False
+                ).logits
+            loss = answer_loss(logits, labels, label_smoothing=0.0)
+            keypoint_loss, errors = self._keypoint_loss(features.pooler_output, clips)
+            _step(optimizer, schedule, loss + KEYPOINT_WEIGHT * keypoint_loss, trained)
+            bar.set_postfix(averages.add({task: loss.item(), **errors}))
+        return averages.values
+
+    def _features(self, pixels: torch.Tensor) -> Any:
+        return self.model.model.get_image_features(
             pixel_values=pixels, vision_feature_layer=-1, vision_feature_select_strategy="default", return_dict=True
-        ).pooler_output
-        distance = (head(features) - labels[..., :2]).abs().sum(dim=-1)
-        # Hidden points are still asked for, at less weight: where a hidden fingertip is can be seen from the others.
-        weight = weights * (0.3 + 0.7 * labels[..., 2])
+        )
+
+    def _keypoint_loss(
+        self, features: torch.Tensor, clips: list[dict[str, Any]]
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """Returns the loss, and the mean errors of visible points and of the fingers relative to their wrist."""
+        labels = torch.from_numpy(np.concatenate([clip["keypoints"] for clip in clips]))
+        points, visible = labels[..., :2], labels[..., 2]
+        predicted = self.head(features.float())
+        # Hidden points are still asked for, at less weight: where a hidden fingertip is can be told from the others.
+        weight = 0.3 + 0.7 * visible
+        distance = (predicted - points).abs().sum(dim=-1)
         loss = (distance * weight).sum() / weight.sum()
-        _step(optimizer, schedule, loss, [*trained, *head.parameters()])
-        visible = (distance.detach() * labels[..., 2]).sum().item() / labels[..., 2].sum().item()
-        error = visible if math.isnan(error) else 0.98 * error + 0.02 * visible
-        bar.set_postfix(error=f"{error:.4f}")
-    return error
+        fingers, seen = [], []
+        for wrist in WRISTS:
+            hand = slice(wrist + 1, wrist + 21)
+            shape = (predicted[:, hand] - predicted[:, [wrist]]) - (points[:, hand] - points[:, [wrist]])
+            fingers.append(shape.abs().sum(dim=-1))
+            seen.append(weight[:, hand])
+        relative, share = torch.cat(fingers, dim=1), torch.cat(seen, dim=1)
+        loss = loss + HANDSHAPE_WEIGHT * (relative * share).sum() / share.sum()
+        errors = {
+            "points": float((distance.detach() * visible).sum() / visible.sum()),
+            "fingers": float((relative.detach() * share).sum() / share.sum()),
+        }
+        return loss, errors
 
 
-def learn_to_answer(
-    model: InternVLForConditionalGeneration,
-    processor: InternVLProcessor,
-    named: list[tuple[str, Sign]],
-    seed: int,
-    steps: int,
-    workers: int,
-) -> dict[str, float]:
-    """Stage two; returns the last mean losses of naming and of describing, in nats a token."""
-    optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=0.01)
-    schedule = _schedule(optimizer, steps)
-    half = (steps + 1) // 2
-    tasks = [
-        ("name", VideoCollator(processor, PROMPT), batches(Rendered(seed, 2, half * BATCH_SIZE, named), workers)),
-        ("describe", VideoCollator(processor, DESCRIBE), batches(Rendered(seed, 3, half * BATCH_SIZE), workers)),
-    ]
-    losses: dict[str, float] = {}
-    bar = tqdm(range(steps), desc="name and describe")
-    model.train()
-    for step in bar:
-        task, collate, clips = tasks[step % 2]
-        batch = collate(next(clips))
-        labels = batch.pop("labels")
-        width = int((labels != IGNORED).any(dim=0).sum())
-        logits = model(**batch, logits_to_keep=width + 1, use_cache=False).logits
-        loss = answer_loss(logits, labels, label_smoothing=0.0)
-        _step(optimizer, schedule, loss, list(model.parameters()))
-        losses[task] = 0.98 * losses.get(task, loss.item()) + 0.02 * loss.item()
-        bar.set_postfix({task: f"{value:.3f}" for task, value in losses.items()})
-    return losses
+class Averages:
+    """Running means of figures, for the bar and for the record."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+
+    def add(self, figures: dict[str, float]) -> dict[str, str]:
+        """Takes figures in; returns the means as text."""
+        for name, value in figures.items():
+            self.values[name] = 0.98 * self.values.get(name, value) + 0.02 * value
+        return {name: f"{value:.3f}" for name, value in self.values.items()}
+
+
+def _frames(clips: list[dict[str, Any]]) -> list[np.ndarray]:
+    return [clip["frames"] for clip in clips]
+
+
+def _half_precision() -> torch.autocast:
+    return torch.autocast("cpu", dtype=torch.bfloat16)
+
+
+def _optimizer(
+    parameters: list[nn.Parameter], steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
+    optimizer = torch.optim.AdamW(parameters, LEARNING_RATE, weight_decay=0.01)
+    return optimizer, _schedule(optimizer, steps)
 
 
 def _step(
@@ -225,17 +285,16 @@ def pretrain(
         signs: Signs that are named.
         workers: Processes that render.
     """
-    named = invented(signs, seed)
     processor = make_processor(corpus(seed))
-    model = make_model(processor, seed)
-    error = learn_to_see(model, processor, seed, see_steps, workers) if see_steps else float("nan")
-    losses = learn_to_answer(model, processor, named, seed, answer_steps, workers)
+    run = Pretraining(processor, seed, workers)
+    errors = run.see(see_steps) if see_steps else {}
+    losses = run.answer(invented(signs, seed), answer_steps)
     out.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(out)
+    run.model.save_pretrained(out)
     processor.save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)  # safetensors writes 0600
-    print(f"{out}: key-point error {error:.4f} of the frame, losses {losses}")
-    return model
+    print(f"{out}: after seeing {errors}, after answering {losses}")
+    return run.model
 
 
 def main() -> None:
@@ -243,10 +302,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m signvlm.vlm.pretrain", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--see-steps", type=int, default=600)
-    parser.add_argument("--answer-steps", type=int, default=2400)
+    parser.add_argument("--see-steps", type=int, default=2000)
+    parser.add_argument("--answer-steps", type=int, default=3000)
     parser.add_argument("--signs", type=int, default=240)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -51,5 +51,9 @@ class TrainingBar(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Closes the bar."""
+        self.close()
+
+    def close(self) -> None:
+        """Leaves the line to whatever is printed next, also where training ended in an error."""
         if self.bar is not None:
             self.bar.close()
