@@ -253,7 +253,7 @@ def _run(trainer: SignTrainer, checkpoint: Path | None, config: Config) -> None:
     except RuntimeError as error:
         if "inline_container" not in str(error):  # where torch.save fails on a disk that takes no more
             raise
-        raise _cannot_write(trainer, error) from error
+        raise _cannot_write(trainer, OSError(0, "a file was cut short")) from error
 
 
 def _save_checkpoint(trainer: SignTrainer) -> str:

@@ -62,6 +62,7 @@ def test_the_libraries_whole_surface_is_open(empty: Path, override: str) -> None
         ("training.learning_rate='1e-4'", "training.learning_rate should be a valid number (it is '1e-4')"),
         ("training.num_train_epochs=[1]", "training.num_train_epochs should be a valid number (it is [1])"),
         ("training.per_device_train_batch_size=true", "training.per_device_train_batch_size should be a valid integer"),
+        ("training.per_device_eval_batch_size=0", "training.per_device_eval_batch_size should be at least 1 (it is 0)"),
         ("lora.r=many", "lora.r should be a valid integer (it is 'many')"),
         ("lora.bias=some", "lora.bias should be 'none', 'all' or 'lora_only' (it is 'some')"),
         ("quantization.load_in_4bit=maybe", "quantization.load_in_4bit must be auto, true or false (it is 'maybe')"),
