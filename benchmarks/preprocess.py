@@ -19,9 +19,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import decord
 import numpy as np
 
+from data_engineering.cpu_decord import decord
 from data_engineering.sandbox import cores, run_many
 from data_engineering.settings import DataSettings, DownloadSettings, PreprocessSettings, ValidateSettings
 

@@ -1,14 +1,12 @@
-"""downloads.jsonl: every attempt to fetch a clip, one JSON line each, appended as it happens.
-
-`stage.trimmed` reads there which files are already cut.
-"""
+"""downloads.jsonl: every attempt to fetch a clip, one JSON line each, appended as it happens."""
 
 import json
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from data_engineering.errors import RunError
 
@@ -47,7 +45,7 @@ class AttemptLog:
 
     def __init__(self, root: Path) -> None:
         self.path = root / "downloads.jsonl"
-        self.attempts = _read(self.path)
+        self.attempts = _read(root)
         self._lock = threading.Lock()
 
     def last(self) -> dict[str, Attempt]:
@@ -75,20 +73,34 @@ class AttemptLog:
             self.attempts.append(attempt)
 
 
-def _read(path: Path) -> list[Attempt]:
-    """Reads the lines that are whole; a killed run may leave half of one."""
+def records(root: Path) -> Iterator[dict[str, Any]]:
+    """Yields the lines of downloads.jsonl that are whole, oldest first; a killed run may leave half of one.
+
+    Raises:
+        RunError: The file is there and cannot be read.
+    """
+    path = root / "downloads.jsonl"
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
-        return []
+        return
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    names = [field.name for field in fields(Attempt)]
-    attempts = []
     for line in lines:
         try:
             record = json.loads(line)
-            attempts.append(Attempt(**{name: record[name] for name in names}))
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, RecursionError):
             continue
-    return attempts
+        if isinstance(record, dict) and isinstance(record.get("id"), str):
+            yield record
+
+
+def trimmed(root: Path) -> set[str]:
+    """Returns the ids of the clips whose latest attempt left a file that is already cut to its range."""
+    last = {record["id"]: record for record in records(root)}
+    return {name for name, record in last.items() if record.get("status") == "ok" and record.get("trimmed") is True}
+
+
+def _read(root: Path) -> list[Attempt]:
+    names = [field.name for field in fields(Attempt)]
+    return [Attempt(**{name: r[name] for name in names}) for r in records(root) if all(name in r for name in names)]

@@ -107,7 +107,8 @@ def write_text(path: Path, text: str) -> None:
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise RunError(f"{path}: cannot be written ({error.strerror or error}); free space or choose another folder") from error
+        reason = error.strerror or error
+        raise RunError(f"{path}: cannot be written ({reason}); free space or choose another folder") from error
 
 
 def write_json(path: Path, value: Any) -> None:

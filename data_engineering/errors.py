@@ -2,8 +2,8 @@
 
 
 class ConfigError(Exception):
-    """The call or the configuration is wrong (exit status 2). The message names the key or file, the reason, the fix."""
+    """The call or the configuration is wrong: exit status 2. Its message names the key or file, the reason, the fix."""
 
 
 class RunError(Exception):
-    """The run failed on its data or its machine (exit status 1). The message names the file, the reason, the next step."""
+    """The run failed on data or machine: exit status 1. Its message names the file, the reason, the next step."""

@@ -26,7 +26,7 @@ class DataSettings(Section):
     Attributes:
         root: The data root; everything the stages write lies below it.
         index: A WLASL-shaped index (JSON). Its terms are its authors'.
-        glossary: None for every gloss of the index, `core`, `first-K`, or a file with one gloss a line (or a YAML list).
+        glossary: None for every gloss of the index, `core`, `first-K`, or a file: one gloss a line, or a YAML list.
         split: `official` (the index's own), `signer` (no signer on two sides), `gloss` (70/15/15 within each gloss),
             or a JSON file {video_id: train | validation | test}.
         seed: Seeds the splits drawn here.
@@ -93,7 +93,8 @@ class PreprocessSettings(Section):
         stored_frames: Frames stored a clip (>= num_frames), so that training can jitter; None for num_frames.
         size: Side of the square frames, in pixels.
         crop: `bbox` crops to the signer's box grown by `margin`, `full` pads the whole frame to a square.
-        margin: Growth of the box on each side, as a fraction of its longer side.
+        margin: Growth of the box on each side, as a fraction of its longer side, as far as the frame reaches: a margin
+            never adds black bars.
         cut_black: Cut black frames at both ends.
         workers: Worker processes; None for one a core.
     """

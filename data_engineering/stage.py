@@ -1,9 +1,6 @@
 """Which clips a configuration asks for, whether or not their files are there; what every later stage counts against."""
 
-import json
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from data_engineering.clip import Clip
 from data_engineering.glossary import select
@@ -47,25 +44,3 @@ def expected(data: DataSettings) -> Expected:
         adjusted=tuple(index.adjusted),
         unmatched=tuple(selection.unmatched),
     )
-
-
-def downloads(root: Path) -> dict[str, dict[str, Any]]:
-    """Reads `downloads.jsonl`: the last line of each id; a line that a crash cut short is passed over."""
-    path = root / "downloads.jsonl"
-    if not path.is_file():
-        return {}
-    last = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and isinstance(record.get("id"), str):
-            last[record["id"]] = record
-    return last
-
-
-def trimmed(root: Path) -> set[str]:
-    """Returns the ids of the clips that the downloader has cut to their range already."""
-    records = downloads(root).items()
-    return {name for name, record in records if record.get("status") == "ok" and record.get("trimmed") is True}

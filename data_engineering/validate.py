@@ -13,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from data_engineering import health, stage
+from data_engineering.attempts import trimmed
 from data_engineering.clip import SPLITS, Clip, Manifests, read_json, video_path, write_json
 from data_engineering.crop import fit_box
 from data_engineering.errors import ConfigError, RunError
@@ -53,7 +54,7 @@ def validate(
         raise ConfigError(f"data.root: {data.root} is no folder; set it to the folder that holds raw_videos")
     wanted = stage.expected(data)
     manifests = Manifests(data.root)
-    cut = stage.trimmed(data.root)
+    cut = trimmed(data.root)
     inside = (data.root / "raw_videos").resolve()
     jobs = {
         clip.video_id: Job(

@@ -155,7 +155,7 @@ def _leave_tower_out(model: torch.nn.Module) -> None:
     """
     for name, module in model.named_modules():
         if name.endswith("vision_tower") and not any(p.requires_grad for p in module.parameters()):
-            module.forward = torch.no_grad()(module.forward)  # type: ignore[method-assign]
+            module.forward = torch.no_grad()(module.forward)
 
 
 class SelectByRanking(TrainerCallback):

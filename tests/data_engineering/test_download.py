@@ -10,13 +10,13 @@ import pytest
 from loopback import Loopback, greys, loopback, write_clip
 
 from data_engineering import youtube
+from data_engineering.attempts import trimmed
 from data_engineering.clip import Manifests
 from data_engineering.download import download
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.net import FetchError
 from data_engineering.report import Report
 from data_engineering.settings import DataSettings, DownloadSettings
-from data_engineering.stage import trimmed
 
 PROMPT = "Which sign is this?"
 

@@ -136,5 +136,8 @@ def test_the_code_it_shows_runs(bundle, monkeypatch, capsys, dtype, lora):
     assert ("PeftModel" in code) == lora
     monkeypatch.chdir(bundle.parent)
     capsys.readouterr()
-    exec(code, {"frames": np.zeros((8, 64, 64, 3), np.uint8)})
-    assert capsys.readouterr().out.strip()
+    names = {"frames": np.zeros((8, 64, 64, 3), np.uint8)}
+    exec(code, names)
+    assert 0 < len(names["answer"]) <= 16
+    said = names["processor"].decode(names["answer"], skip_special_tokens=True)
+    assert capsys.readouterr().out == f"{said}\n"

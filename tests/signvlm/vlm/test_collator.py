@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from data_engineering.errors import ConfigError
 from signvlm.vlm.collator import IGNORED, VideoCollator
 from signvlm.vlm.prompt import check_frame_size, encode_answer, encode_prompts
-from data_engineering.errors import ConfigError
 
 PROMPT = "Which sign is this? Answer with its gloss."
 
