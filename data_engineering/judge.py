@@ -16,7 +16,7 @@ from data_engineering.settings import PreprocessSettings, ValidateSettings
 from data_engineering.video import clip_frames, survey
 
 # Judgements of another version of this module are not reused.
-_VERSION = 4
+_VERSION = 5
 # As many frames are read the way training reads them, as a last check; their size does not matter.
 _CHECK_SIZE = 32
 _THUMBNAILS = 5

@@ -26,6 +26,15 @@ def test_what_decord_gets_wrong_is_read_by_pyav(tmp_path: Path) -> None:
     assert open_reader(inspect(other)).name == "pyav"
 
 
+@pytest.mark.parametrize("width", [16, 48, 96, 144])
+def test_a_width_at_which_decords_batches_fail_is_read_by_pyav(width: int, tmp_path: Path) -> None:
+    container = inspect(write_clip(tmp_path / "a.mp4", size=(width, 64)))
+    with pytest.raises(ClipError, match="undecodable"):
+        by_decord(container).at(np.array([0.5]), 0.0, np.inf)
+    _, frame = open_reader(container).at(np.array([0.5]), 0.0, np.inf)[0]
+    assert frame.shape == (64, width, 3)
+
+
 @pytest.mark.parametrize("times", [None, VARIABLE], ids=["constant", "variable"])
 def test_both_readers_give_the_same_frames_at_the_same_times(times: list[float] | None, tmp_path: Path) -> None:
     container = inspect(write_clip(tmp_path / "a.mp4", times=times))
