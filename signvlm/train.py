@@ -73,6 +73,8 @@ def train(config: Config, *, resume: bool = False) -> Training:
     train_rows = require(corpus.rows["train"], "train", config.data.root)
     hardware = choose_hardware(config)
     folder, checkpoint = resumable_run(config.output_dir) if resume else (fresh_run(config.output_dir), None)
+    if checkpoint is not None:
+        _check_unfinished(folder, checkpoint, config.training.get("max_steps"))
 
     evaluates = len(corpus.rows["validation"]) > 0
     arguments = training_arguments(config, hardware, folder, evaluates=evaluates)
@@ -100,6 +102,9 @@ def train(config: Config, *, resume: bool = False) -> Training:
         note("no validation clip is readable: no model is selected, the last one is kept")
     note(f"{len(examples)} training and {len(held_out or ())} validation clips of {len(corpus.glossary)} glosses")
 
+    if checkpoint is None:  # another training may have taken the name while the base was loading
+        folder = fresh_run(config.output_dir)
+        arguments.output_dir = str(folder)
     config.save(folder / "config.yaml")
     logs = folder / "tb_logs"
     note(f"watch it: uv run tensorboard --logdir {logs}")
@@ -129,6 +134,20 @@ def train(config: Config, *, resume: bool = False) -> Training:
     save_bundle(bundle, trainer.model, processor, corpus.glossary, config, metrics)
     write_json(folder / "metrics.json", metrics)
     return Training(folder, bundle, metrics)
+
+
+def _check_unfinished(folder: Path, checkpoint: Path, max_steps: int | None) -> None:
+    """Refuses to resume a finished training: the trainer would take a step beyond the last.
+
+    Raises:
+        ConfigError: It has taken its steps and left its adapter.
+    """
+    taken = int(checkpoint.name.rpartition("-")[2])
+    if max_steps is not None and 0 < max_steps <= taken and (folder / "adapter").is_dir():
+        raise ConfigError(
+            f"training.max_steps: {folder} has taken {taken} of {max_steps} steps and is finished; "
+            "raise it to go on, or train anew without --resume"
+        )
 
 
 def choose_hardware(config: Config) -> Hardware:
@@ -250,6 +269,10 @@ def _run(trainer: SignTrainer, checkpoint: Path | None, config: Config) -> None:
         raise RunError(f"interrupted; {_save_checkpoint(trainer)}") from None
     except (OSError, SafetensorError) as error:
         raise _cannot_write(trainer, error) from error
+    except ValueError as error:
+        if checkpoint is None or "torch.load" not in str(error):
+            raise
+        raise ConfigError(f"--resume: transformers reads no optimizer state with torch {torch.__version__}") from error
     except RuntimeError as error:
         if "inline_container" not in str(error):  # where torch.save fails on a disk that takes no more
             raise

@@ -7,6 +7,7 @@ import torch
 from transformers import BatchFeature, PreTrainedModel, PreTrainedTokenizerBase
 
 from signvlm.recognizer import Answer
+from signvlm.vlm.ranking import prefill
 from signvlm.vlm.tree import TokenTree
 
 # length_penalty 0 makes a beam's score the plain sum of its tokens' log-probabilities, as exact ranking's is.
@@ -39,8 +40,14 @@ def beam_search(
     longest = max(map(len, tree.answers))
     settings = {**DEFAULTS, "max_new_tokens": longest if constrained else max(longest, FREE_TOKENS), **generation}
     prompt_length = inputs["input_ids"].shape[1]
+    # The prompt runs once, not once a beam. generate wants at least one token of it for itself: the last.
+    cache, _ = prefill(model, inputs)
+    cache.crop(-1)
+    cache.batch_repeat_interleave(settings["num_beams"])
     output: Any = cast(Any, model).generate(
-        **inputs,
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"],
+        past_key_values=cache,
         **settings,
         prefix_allowed_tokens_fn=_inside(tree, prompt_length) if constrained else None,
         eos_token_id=tokenizer.eos_token_id,

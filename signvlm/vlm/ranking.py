@@ -26,15 +26,7 @@ def rank(model: PreTrainedModel, inputs: BatchFeature, tree: TokenTree, chunk_si
     """
     mask = inputs["attention_mask"].bool()
     lengths = mask.sum(dim=1)
-    cache = DynamicCache(config=model.config.get_text_config())
-    prefill = model(
-        **inputs,
-        position_ids=(mask.long().cumsum(dim=1) - 1).clamp(min=0),
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    )
-    first = prefill.logits[:, -1].float().log_softmax(dim=-1)
+    cache, first = prefill(model, inputs)
     batch, device = len(mask), mask.device
 
     # One column a node (its token after its parent), one a gloss (the end token after its last node), one of zeros.
@@ -67,6 +59,28 @@ def rank(model: PreTrainedModel, inputs: BatchFeature, tree: TokenTree, chunk_si
         columns[gloss, : len(path)] = path
     columns[:, longest] = nodes + np.arange(glosses)
     return scores[:, torch.from_numpy(columns).to(device)].sum(dim=-1)
+
+
+@torch.inference_mode()
+def prefill(model: PreTrainedModel, inputs: BatchFeature) -> tuple[DynamicCache, torch.Tensor]:
+    """Runs the prompts once.
+
+    Args:
+        model: The image-text-to-text model itself.
+        inputs: input_ids and attention_mask (B, P), left-padded, and pixel_values.
+
+    Returns:
+        The keys and values of all P positions, and the float32 (B, V) log-probabilities of the answer's first token.
+    """
+    cache = DynamicCache(config=model.config.get_text_config())
+    output = model(
+        **inputs,
+        position_ids=(inputs["attention_mask"].long().cumsum(dim=1) - 1).clamp(min=0),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    return cache, output.logits[:, -1].float().log_softmax(dim=-1)
 
 
 def _node_log_probs(

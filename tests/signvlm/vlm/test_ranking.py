@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from data_engineering.errors import ConfigError
 from signvlm.vlm.beam import beam_search
@@ -86,6 +87,10 @@ def test_a_gloss_without_tokens_or_twice_is_refused(processor):
         TokenTree.build(["book", "book"], processor.tokenizer)
 
 
+@pytest.mark.skipif(
+    int(transformers.__version__.split(".")[0]) < 5,
+    reason="generate of transformers 4 repeats a video's frames for its beams, not the video: its beams see others' frames",
+)
 def test_free_beams_are_generates_own(model, processor, inputs, tree):
     answers = beam_search(model, processor.tokenizer, inputs, tree, {}, constrained=False)
     longest = max(16, max(map(len, tree.answers)))

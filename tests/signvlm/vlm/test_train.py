@@ -211,7 +211,6 @@ def test_nothing_supervised_is_refused():
 def test_decoding_as_needed_gives_the_tensors_that_preprocessing_stored(world):
     config = load(world.config)
     stored = load_corpus(config)
-    assert stored.stored
     manifest = read_json(Manifests(world.root).validated, "")
     rows = [
         {key: row[key] for key in ("video_id", "gloss", "signer_id", "split", "source", "video_path", "bbox", "media")}
