@@ -6,12 +6,14 @@ hold are copied instead of decoded.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 from datasets import (
     Dataset,
@@ -30,9 +32,10 @@ from data_engineering.errors import RunError
 from data_engineering.frames import FEATURES, FOLDER, about_frames, fingerprint, row_key, settings_key, stored_count
 from data_engineering.reasons import ClipError
 from data_engineering.report import Report
-from data_engineering.rows import decode_job
+from data_engineering.rows import decode_job, validated_rows
 from data_engineering.sandbox import cores, run_many
 from data_engineering.settings import DataSettings, PreprocessSettings, ValidateSettings
+from data_engineering.stage import check_selection
 
 _SCHEMA = FEATURES.arrow_schema
 _PART, _OLD = f".{FOLDER}.part", f".{FOLDER}.old"
@@ -66,13 +69,15 @@ def preprocess(
     """
     limits = limits or ValidateSettings()
     manifests = Manifests(data.root)
-    rows = _read_rows(manifests)
+    rows = _read_rows(data, manifests)
     count = stored_count(settings)
     folder = data.root / FOLDER
     _recover(folder)
     keys = {row["video_id"]: row_key(row, settings) for row in rows}
     old, held = _held(folder)
     if held == keys:
+        # Frames outlive clips that were deleted to make room, but not clips that were replaced.
+        _check_sources([row for row in rows if Path(row["video_path"]).exists()])
         report = Report("preprocess", {"clips": len(rows)}, reused=len(rows), next_step="signvlm train")
         report.notes.append(f"{folder} is up to date with the validated clips and the settings")
         return report
@@ -80,8 +85,7 @@ def preprocess(
     row_bytes = count * settings.size**2 * 3 + _OVERHEAD
     _check_space(data.root, len(rows) * row_bytes)
 
-    part = data.root / _PART
-    shutil.rmtree(part, ignore_errors=True)
+    part = _part(data.root)
     try:
         failed, reused = _write_splits(part, rows, settings, limits, progress, old, held, keys)
         kept = [row for row in rows if row["video_id"] not in failed]
@@ -109,10 +113,9 @@ def preprocess(
     )
 
 
-def _read_rows(manifests: Manifests) -> list[dict[str, Any]]:
-    rows = read_json(manifests.validated, "run `signvlm validate`")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and "media" in row for row in rows):
-        raise RunError(f"{manifests.validated}: not a manifest of validated clips; run `signvlm validate`")
+def _read_rows(data: DataSettings, manifests: Manifests) -> list[dict[str, Any]]:
+    rows = validated_rows(data.root)
+    check_selection(data)
     if not rows:
         raise RunError(f"{manifests.validated}: holds no clip; see {manifests.health_page}")
     return rows
@@ -140,7 +143,10 @@ def _check_sources(rows: Sequence[Mapping[str, Any]]) -> None:
             changed.append(row["video_id"])
     if changed:
         named = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
-        raise RunError(f"{len(changed)} clips are gone or changed since validation ({named}); run `signvlm validate`")
+        raise RunError(
+            f"{len(changed)} of {len(rows)} clips are gone or changed since validation ({named}); "
+            "run `signvlm validate`"
+        )
 
 
 def _check_space(root: Path, needed: int) -> None:
@@ -148,8 +154,8 @@ def _check_space(root: Path, needed: int) -> None:
     free = shutil.disk_usage(root).free
     if needed + _RESERVE > free:
         raise RunError(
-            f"{root}: the frames need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
-            "free space, or lower preprocess.size or preprocess.stored_frames"
+            f"{root}: the frames need {needed / 1e6:,.0f} MB and {_RESERVE / 1e6:.0f} MB to spare, but only "
+            f"{free / 1e6:,.0f} MB are free; free space, or lower preprocess.size or preprocess.stored_frames"
         )
 
 
@@ -228,6 +234,15 @@ def _quiet() -> Iterator[None]:
     finally:
         if shown:
             enable_progress_bars()
+
+
+def _part(root: Path) -> Path:
+    """Returns where this process writes; what processes that were killed left there is removed."""
+    for left in root.glob(f"{_PART}-*"):
+        number = left.name.rpartition("-")[2]
+        if not number.isdigit() or int(number) == os.getpid() or not psutil.pid_exists(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+    return root / f"{_PART}-{os.getpid()}"
 
 
 def _swap(part: Path, folder: Path) -> None:

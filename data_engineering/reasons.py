@@ -1,6 +1,7 @@
 """Why a clip cannot be used: one exception, one table of reason codes, each with its remedy."""
 
 REMEDIES = {
+    "absent": "No file of that name; check the path, or run download again.",
     "not_a_file": "A folder, a pipe or a broken link lies where the clip should be; delete it and run download again.",
     "outside_root": "The file is a link that leaves the data root; put the clip itself into raw_videos.",
     "unreadable": "The file exists but cannot be read; check its permissions and the disk.",

@@ -1,11 +1,30 @@
-"""A manifest row decoded into a dataset row; imported by workers, so nothing heavy stands here."""
+"""Manifest rows read, and decoded into dataset rows; imported by workers, so nothing heavy stands here."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data_engineering.clip import Manifests, read_json, video_path
+from data_engineering.errors import RunError
 from data_engineering.settings import PreprocessSettings
 from data_engineering.video import clip_frames
+
+
+def validated_rows(root: Path) -> list[dict[str, Any]]:
+    """Reads wlasl_validated.json.
+
+    Returns:
+        Its rows, each with the path that its file has in `root`: the one written there was given from another working
+        directory, perhaps, or before the data root was moved.
+
+    Raises:
+        RunError: The manifest is missing or is none.
+    """
+    manifest = Manifests(root).validated
+    rows = read_json(manifest, "run `signvlm validate`")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and "media" in row for row in rows):
+        raise RunError(f"{manifest}: not a manifest of validated clips; run `signvlm validate`")
+    return [{**row, "video_path": str(video_path(root, row["video_id"]))} for row in rows]
 
 
 def decode_row(manifest_row: Mapping[str, Any], settings: PreprocessSettings) -> dict[str, Any]:

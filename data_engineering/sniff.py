@@ -45,11 +45,13 @@ def check_file(path: Path, max_bytes: int) -> None:
     """Refuses what is no ordinary, readable, non-empty file of at most `max_bytes`, without blocking on a pipe.
 
     Raises:
-        ClipError: not_a_file, unreadable, empty, too_large.
+        ClipError: absent, not_a_file, unreadable, empty, too_large.
     """
     try:
         status = path.stat()
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
+            raise ClipError("absent", "no such file") from error
         raise ClipError("not_a_file" if path.is_symlink() else "unreadable", error.strerror or str(error)) from error
     if not stat.S_ISREG(status.st_mode):
         raise ClipError("not_a_file", "a folder" if stat.S_ISDIR(status.st_mode) else "not an ordinary file")

@@ -1,8 +1,11 @@
 """Which clips a configuration asks for, whether or not their files are there; what every later stage counts against."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from data_engineering.clip import Clip
+from data_engineering.clip import Clip, Manifests, read_json
+from data_engineering.errors import RunError
 from data_engineering.glossary import select
 from data_engineering.settings import DataSettings
 from data_engineering.splits import assign
@@ -44,3 +47,36 @@ def expected(data: DataSettings) -> Expected:
         adjusted=tuple(index.adjusted),
         unmatched=tuple(selection.unmatched),
     )
+
+
+def selection(data: DataSettings) -> dict[str, Any]:
+    """Returns what decides the clips and their splits, as health.json keeps it; files by their name."""
+    return {
+        "index": data.index.name,
+        "glossary": data.glossary and Path(data.glossary).name,
+        "split": Path(data.split).name,
+        "seed": data.seed if data.split in ("signer", "gloss") else None,
+    }
+
+
+def check_selection(data: DataSettings) -> None:
+    """Refuses manifests that were made of another selection than the configuration's, such as another split.
+
+    Raises:
+        RunError: They were, or there are none.
+    """
+    path = Manifests(data.root).health
+    health = read_json(path, "run `signvlm validate`")
+    made = health.get("selection") if isinstance(health, dict) else None
+    if not isinstance(made, dict):
+        raise RunError(f"{path}: does not say how its clips were selected; run `signvlm validate`")
+    for key, value in selection(data).items():
+        if made.get(key) != value:
+            raise RunError(
+                f"{path}: was made with data.{key} {_word(made.get(key))}, the configuration says {_word(value)}; "
+                "run `signvlm validate` with it"
+            )
+
+
+def _word(value: Any) -> str:
+    return "null" if value is None else str(value)

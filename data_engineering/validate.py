@@ -92,7 +92,7 @@ def validate(
     write_json(manifests.corrupted, corrupted)
     write_json(manifests.validated, rows)
     write_json(manifests.split, {clip.video_id: clip.split for clip in wanted.clips})
-    summary = health.summary(wanted, rows, corrupted, missing, strays)
+    summary = {"selection": stage.selection(data)} | health.summary(wanted, rows, corrupted, missing, strays)
     health.write(manifests, summary, rows, settings, preprocess, changed=bool(fresh))
     if not rows:
         raise RunError(_nothing_left(data.root, present, corrupted, manifests))
@@ -104,6 +104,7 @@ def validate(
             "missing": len(missing),
             "expected": len(wanted.clips),
             **{split: sum(row["split"] == split for row in rows) for split in SPLITS},
+            **({"index entries refused": len(wanted.refused)} if wanted.refused else {}),
         },
         written=[manifests.validated, manifests.corrupted, manifests.cleaned, manifests.health, manifests.health_page],
         refused=[f"{row['video_id']} ({row['gloss']}) {row['reason']}: {row['detail']}" for row in corrupted]

@@ -8,7 +8,9 @@ from datasets import Dataset
 
 from data_engineering.clip import SPLITS, Manifests, by_split, read_json
 from data_engineering.errors import ConfigError, RunError
-from data_engineering.frames import load_frames
+from data_engineering.frames import FOLDER, load_frames
+from data_engineering.rows import validated_rows
+from data_engineering.stage import check_selection
 from signvlm.config import Config
 from signvlm.console import note
 
@@ -25,7 +27,6 @@ class Corpus:
         unreadable: Manifest rows of files that do not decode.
         missing: Indexed clips without a file.
         health: The health report's figures, leakage among them.
-        stored: Whether the rows are preprocessed.
     """
 
     rows: dict[str, Dataset]
@@ -33,7 +34,6 @@ class Corpus:
     unreadable: list[dict[str, Any]]
     missing: list[dict[str, Any]]
     health: dict[str, Any]
-    stored: bool
 
 
 def load_corpus(config: Config) -> Corpus:
@@ -41,28 +41,28 @@ def load_corpus(config: Config) -> Corpus:
 
     Raises:
         ConfigError: The data root is missing, or fewer than two glosses have clips.
-        RunError: It has not been validated, a manifest is broken, or its frames are stale.
+        RunError: It has not been validated, or with another selection; a manifest is broken, or its frames are stale.
     """
     root = config.data.root
     if not root.is_dir():
         raise ConfigError(f"data.root: {root} is no folder; set data.root, or fetch clips with `signvlm download`")
     manifests = Manifests(root)
-    validated = read_json(manifests.validated, VALIDATE)
+    validated = validated_rows(root)
     cleaned = read_json(manifests.cleaned, VALIDATE)
+    check_selection(config.data)
     glossary = tuple(dict.fromkeys(row["gloss"] for row in cleaned))
     if len(glossary) < 2:
         raise ConfigError(
             f"{manifests.cleaned}: {len(glossary)} gloss has clips, and there is nothing to tell apart; "
             "widen data.glossary or add clips"
         )
-    stored = (root / "frames").is_dir()
-    if stored:
+    if (root / FOLDER).is_dir():
         rows = dict(load_frames(root, config.preprocess))
     else:
-        note(f"{root / 'frames'} is not there: clips are decoded as they are read; `signvlm preprocess` does it once")
+        note(f"{root / FOLDER} is not there: clips are decoded as they are read; `signvlm preprocess` does it once")
         rows = {split: _manifest_rows(by_split(validated, split)) for split in SPLITS}
     health = read_json(manifests.health, VALIDATE)
-    return Corpus(rows, glossary, read_json(manifests.corrupted, VALIDATE), health["missing"], health, stored)
+    return Corpus(rows, glossary, read_json(manifests.corrupted, VALIDATE), health["missing"], health)
 
 
 def clips_of(rows: list[dict[str, Any]], split: str) -> list[dict[str, Any]]:

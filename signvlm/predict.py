@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from data_engineering.clip import Manifests, read_json
+from data_engineering.clip import Manifests
 from data_engineering.frames import row_frames
 from data_engineering.reasons import ClipError
-from data_engineering.rows import decode_row
+from data_engineering.rows import decode_row, validated_rows
 from data_engineering.settings import PreprocessSettings, ValidateSettings
 from data_engineering.video import clip_frames, survey
 from signvlm.config import Config
@@ -113,4 +113,4 @@ def _known_clips(root: Path) -> dict[Path, dict[str, Any]]:
     manifest = Manifests(root).validated
     if not manifest.is_file():
         return {}
-    return {Path(row["video_path"]).resolve(): row for row in read_json(manifest, "run `signvlm validate`")}
+    return {Path(row["video_path"]).resolve(): row for row in validated_rows(root)}

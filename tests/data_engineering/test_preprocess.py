@@ -121,9 +121,64 @@ def test_a_second_run_does_nothing_and_a_later_one_only_what_is_new(tmp_path: Pa
 def test_a_file_that_changed_since_validation_is_not_decoded(tmp_path: Path) -> None:
     data = prepare(tmp_path / "data", "a", "b")
     write_clip(data.root / "raw_videos" / "b.mp4", frames=20)
-    with pytest.raises(RunError, match=r"1 clips are gone or changed since validation \(b\)"):
+    with pytest.raises(RunError, match=r"1 of 2 clips are gone or changed since validation \(b\)"):
         run(data)
     assert not (data.root / "frames").exists()
+
+
+def test_a_file_replaced_after_preprocessing_makes_the_frames_stale_a_deleted_one_does_not(tmp_path: Path) -> None:
+    data = prepare(tmp_path / "data", "a", "b")
+    run(data)
+    (data.root / "raw_videos" / "a.mp4").unlink()
+    assert run(data).reused == 2
+    write_clip(data.root / "raw_videos" / "b.mp4", frames=20)
+    with pytest.raises(RunError, match=r"changed since validation \(b\); run `signvlm validate`"):
+        run(data)
+
+
+def test_a_data_root_may_be_validated_from_within_and_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manifest's paths are those of the working directory it was written from; the files are found all the same."""
+    prepare(tmp_path / "first", "a", "b")
+    monkeypatch.chdir(tmp_path / "first")
+    validate(
+        DataSettings(root=Path(), index=Path("index.json")),
+        DownloadSettings(),
+        ValidateSettings(workers=1),
+        SMALL,
+        "Which sign?",
+        progress=False,
+    )
+    monkeypatch.chdir(tmp_path)
+    moved = (tmp_path / "first").rename(tmp_path / "second")
+    assert run(DataSettings(root=moved, index=moved / "index.json")).counts["clips"] == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("split", "gloss", "data.split official, the configuration says gloss"),
+        ("glossary", "first-1", "data.glossary null, the configuration says first-1"),
+        ("index", Path("other.json"), "data.index index.json, the configuration says other.json"),
+    ],
+)
+def test_manifests_of_another_selection_are_refused(tmp_path: Path, key: str, value: object, told: str) -> None:
+    """A split or a glossary that was changed after validation is never silently the earlier one."""
+    data = prepare(tmp_path / "data", "a", "b", "c")
+    with pytest.raises(RunError, match=rf"was made with {told}; run `signvlm validate` with it"):
+        run(data.model_copy(update={key: value}))
+    assert run(data.model_copy(update={"seed": 7})).counts["clips"] == 3  # seeds nothing where the split is given
+
+
+def test_what_a_killed_run_left_is_removed_and_what_another_writes_is_not(tmp_path: Path) -> None:
+    data = prepare(tmp_path / "data", "a", "b")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, other = (data.root / f".frames.part-{pid}" for pid in (ended.pid, os.getppid()))
+    for folder in (left, other):
+        folder.mkdir()
+    run(data)
+    assert not left.exists()
+    assert other.exists()
 
 
 def test_a_clip_that_fails_after_all_is_quarantined_and_named(tmp_path: Path) -> None:
@@ -152,7 +207,7 @@ def test_without_a_manifest_the_next_step_is_named(tmp_path: Path) -> None:
 def test_frames_that_would_not_fit_on_the_disk_are_not_begun(tmp_path: Path) -> None:
     data = prepare(tmp_path / "data", "a")
     endless = PreprocessSettings(size=2048, num_frames=10_000_000)
-    with pytest.raises(RunError, match="GB are free"):
+    with pytest.raises(RunError, match=r"MB to spare, but only [0-9,]+ MB are free"):
         run(data, endless)
     assert not list(data.root.glob(".frames*"))
 
@@ -171,7 +226,8 @@ from data_engineering.settings import DataSettings, PreprocessSettings
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
     try:
-        preprocess(DataSettings(root=Path({str(data.root)!r})), PreprocessSettings(size=64, workers=1), progress=False)
+        data = DataSettings(root=Path({str(data.root)!r}), index=Path("index.json"))
+        preprocess(data, PreprocessSettings(size=64, workers=1), progress=False)
     except RunError as error:
         print(error)
 """)

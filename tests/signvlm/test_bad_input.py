@@ -81,6 +81,12 @@ def test_a_value_that_a_library_does_not_know_opens_no_run(world: World, untouch
 # The data root and the index
 
 
+@pytest.mark.parametrize("verb", [["preprocess"], ["train"], ["train", "--inspect", "1"], ["eval"]])
+def test_a_split_that_the_clips_were_not_validated_with(world: World, untouched, verb: list[str]) -> None:
+    line = untouched(1, *verb, "--config", world.config, "--set", "data.split=gloss")
+    assert "made with data.split official, the configuration says gloss; run `signvlm validate` with it" in line
+
+
 @pytest.mark.parametrize("verb", ["validate", "train"])
 def test_a_data_root_that_is_not_there(world: World, untouched, tmp_path: Path, verb: str) -> None:
     assert untouched(2, verb, *data(world, tmp_path / "absent")).startswith(
@@ -166,7 +172,7 @@ def test_one_clip_a_gloss_trains_but_cannot_be_evaluated(world: World, call, ref
         assert call(verb, *options).status == 0
     trained = call("train", *options)
     assert trained.status == 0
-    assert "no validation clips, last epoch kept" in trained.out
+    assert "never evaluated, last step kept" in trained.out
     assert "the test split has no readable clip" in refused(1, "eval", *options)
 
 
@@ -339,9 +345,9 @@ def test_more_frames_than_the_disk_could_hold_are_refused_before_the_first_is_wr
 ) -> None:
     huge = ["preprocess.size=2048", "preprocess.stored_frames=10000000"]
     root = tmp_path / "data"
-    shutil.copytree(world.root / "datasets", root / "datasets")
+    shutil.copytree(world.root, root, ignore=shutil.ignore_patterns("frames", "runs"))
     line = refused(1, "preprocess", *data(world, root, *huge))
-    assert "GB are free; free space, or lower preprocess.size or preprocess.stored_frames" in line
+    assert "MB are free; free space, or lower preprocess.size or preprocess.stored_frames" in line
     assert not (root / "frames").exists()
 
 

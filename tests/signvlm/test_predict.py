@@ -99,7 +99,7 @@ def test_what_is_no_clip_has_its_reason_and_the_others_are_still_answered(world:
     predictions = list(predict(watcher, load(world.config), clips))
     assert [prediction.clip for prediction in predictions] == clips
     reasons = [prediction.error and prediction.error.partition(":")[0] for prediction in predictions]
-    assert reasons == ["unreadable", None, "empty", "not_a_file", "html"]
+    assert reasons == ["absent", None, "empty", "not_a_file", "html"]
     assert predictions[0].record() == {"clip": str(clips[0]), "error": predictions[0].error}
     assert len(watcher.shown) == 1
 
@@ -137,7 +137,7 @@ def test_json_is_one_object_a_clip_on_stdout_and_notes_are_on_stderr(world: Worl
     assert len(clip["answers"]) == 2
     assert clip["answers"][0]["log_prob"] >= clip["answers"][1]["log_prob"]
     assert f"checkpoint: {world.bundle}" in called.err
-    assert called.err.splitlines()[-1] == "error: 1 of 2 clips could not be read"
+    assert called.err.splitlines()[-1] == "error: 1 of 2 clips could not be read; the reasons stand above"
 
 
 def test_a_bundle_brings_its_configuration_with_it(world: World, call) -> None:
