@@ -10,6 +10,8 @@ import functools
 import json
 import logging
 import os
+import re
+import shlex
 import sys
 import traceback
 import warnings
@@ -25,6 +27,7 @@ from data_engineering.errors import ConfigError, RunError
 from signvlm.console import note, printable
 
 if TYPE_CHECKING:
+    from data_engineering.report import Report
     from signvlm.config import Config
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -112,7 +115,7 @@ def download(config: "Config", limit: int | None) -> None:
     from data_engineering.download import download as run
 
     settings = config.download if limit is None else config.download.model_copy(update={"limit": limit})
-    _print(run(config.data, settings, config.model.prompt).lines())
+    _print_report(run(config.data, settings, config.model.prompt))
 
 
 @cli.command()
@@ -135,7 +138,7 @@ def validate(config: "Config", clips: tuple[Path, ...]) -> None:
         if failed:
             raise RunError(f"{failed} of {len(clips)} files cannot be used; the reasons stand above")
     else:
-        _print(run(config.data, config.download, config.validate_, config.preprocess, config.model.prompt).lines())
+        _print_report(run(config.data, config.download, config.validate_, config.preprocess, config.model.prompt))
 
 
 @cli.command()
@@ -149,7 +152,7 @@ def preprocess(config: "Config") -> None:
     """
     from data_engineering.preprocess import preprocess as run
 
-    _print(run(config.data, config.preprocess).lines())
+    _print_report(run(config.data, config.preprocess))
 
 
 @cli.command()
@@ -175,9 +178,7 @@ def train(config: "Config", resume: bool, rows: int | None) -> None:
 
     done = run(config, resume=resume)
     best = done.metrics["best_metric"]
-    measured = (
-        f"best {done.metrics['metric']} {best:.4f}" if best is not None else "no validation clips, last epoch kept"
-    )
+    measured = f"best {done.metrics['metric']} {best:.4f}" if best is not None else "never evaluated, last step kept"
     _print(
         [
             f"train: {done.metrics['steps']} steps in {done.metrics['seconds']:.0f} s, {measured}",
@@ -203,7 +204,14 @@ def eval(config: "Config", checkpoint: Path | None, limit: int | None, split: st
     from signvlm.eval import evaluate_checkpoint
 
     results = evaluate_checkpoint(config, checkpoint, split=split, limit=limit)
-    _print([results.table(), f"  wrote    {results.path}", f"  wrote    {results.report}"])
+    _print(
+        [
+            results.table(),
+            f"  wrote    {results.path}",
+            f"  wrote    {results.report}",
+            f"  next     signvlm predict CLIP.mp4 --checkpoint {results.data['run']['checkpoint']}",
+        ]
+    )
 
 
 @cli.command()
@@ -228,7 +236,7 @@ def predict(config: "Config", clips: tuple[Path, ...], checkpoint: Path | None, 
         failed += prediction.error is not None
         _print([json.dumps(prediction.record(), ensure_ascii=False)] if as_json else prediction.lines())
     if failed:
-        raise RunError(f"{failed} of {len(clips)} clips could not be read")
+        raise RunError(f"{failed} of {len(clips)} clips could not be read; the reasons stand above")
 
 
 @cli.command()
@@ -304,6 +312,16 @@ def doctor(config: "Config") -> None:
     _print(str(report).splitlines())
     if report.exit_status:
         raise RunError("something that every run needs is broken; its remedy stands above")
+
+
+def _print_report(report: "Report") -> None:
+    """Prints what a stage did; the next command, too, needs the configuration that this one was given."""
+    given = click.get_current_context().params
+    options = ["--config", given["config_file"]] if given["config_file"] else []
+    options += [word for override in given["overrides"] for word in ("--set", override)]
+    if options:
+        report.next_step = re.sub(r"^signvlm \w+", lambda verb: f"{verb[0]} {shlex.join(options)}", report.next_step)
+    _print(report.lines())
 
 
 def _print(lines: list[str]) -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from data_engineering.clip import SPLITS
 from data_engineering.errors import ConfigError, RunError
+from data_engineering.frames import FOLDER
 from signvlm.config import Config
 from signvlm.corpus import clips_of, load_corpus, require
 from signvlm.evaluation.evaluate import Results, evaluate
 from signvlm.loading import load_recognizer
+from signvlm.runs import newest_bundle
 
 
 def evaluate_checkpoint(
@@ -34,10 +36,12 @@ def evaluate_checkpoint(
     split = "validation" if split == "val" else split
     if split not in SPLITS:
         raise ConfigError(f"--split {split}: no such split; choose one of {', '.join(SPLITS)}")
+    checkpoint = checkpoint or newest_bundle(config.output_dir)
+    frames = config.data.root / FOLDER
+    if config.data.root.is_dir() and not frames.is_dir():
+        raise RunError(f"{frames}: not there, and eval reads it; run `signvlm preprocess`")
     loaded = load_recognizer(config, checkpoint)
     corpus = load_corpus(loaded.config)
-    if not corpus.stored:
-        raise RunError(f"{config.data.root / 'frames'}: not there, and eval reads it; run `signvlm preprocess`")
     folder = loaded.bundle.parent if loaded.bundle.name == "adapter" else loaded.bundle
     return evaluate(
         loaded.recognizer,

@@ -44,6 +44,7 @@ def load_recognizer(config: Config, checkpoint: Path | None) -> Loaded:
     where = {"device": config.model.device, "dtype": config.model.dtype, "attention": config.model.attention}
     # What the model was trained to see and be asked; only where it runs is the caller's.
     framing = {key: getattr(trained.preprocess, key) for key in ("num_frames", "size", "crop", "margin", "cut_black")}
+    asked = config.preprocess.model_dump(include=set(framing))
     config = config.model_copy(
         update={
             "model": trained.model.model_copy(update=where),
@@ -55,5 +56,8 @@ def load_recognizer(config: Config, checkpoint: Path | None) -> Loaded:
         }
     )
     note(f"checkpoint: {bundle}")
+    for key, value in framing.items():
+        if value != asked[key]:
+            note(f"preprocess.{key}: {value}, as the checkpoint was trained; the configuration says {asked[key]}")
     hardware = choose_hardware(config)
     return Loaded(load_bundle(bundle, config.model, hardware, config), config, hardware, bundle)

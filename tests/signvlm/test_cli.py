@@ -104,13 +104,14 @@ def test_the_stages_run_one_after_the_other_from_any_directory(call, tmp_path: P
         assert called.status == 0, called.err
         assert called.out.startswith(f"{verb}: ")
         said[verb] = called.out
-    assert "  next     signvlm preprocess" in said["validate"]
+    assert "  next     signvlm preprocess --config small.yaml" in said["validate"]
     assert "00009 (thank you) html" in said["validate"]
-    assert "  next     signvlm train" in said["preprocess"]
+    assert "  next     signvlm train --config small.yaml" in said["preprocess"]
     assert "  next     signvlm eval --checkpoint data/runs/small/adapter" in said["train"]
     called = call("eval", "--config", "small.yaml", "--split", "val")
     assert called.status == 0, called.err
     assert "data/runs/small/evaluation_results_validation.json" in called.out
+    assert "  next     signvlm predict CLIP.mp4 --checkpoint data/runs/small/adapter" in called.out
     again = call("preprocess", "--config", "small.yaml")
     assert "up to date" in again.out
     assert not list(tmp_path.rglob(".*.part"))
@@ -126,6 +127,9 @@ def test_a_second_training_opens_a_folder_of_its_own_and_resume_goes_on(call, tm
     assert resumed.status == 0, resumed.err
     assert resumed.out.startswith("train: 3 steps")
     assert f"wrote    {tmp_path / 'runs' / 'small-2' / 'adapter'}" in resumed.out
+    finished = call("train", "--resume", "--config", world.config, "--set", output, "--set", "training.max_steps=3")
+    assert finished.status == 2
+    assert "has taken 3 of 3 steps and is finished; raise it to go on" in finished.err
 
 
 # Where it writes
