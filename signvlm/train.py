@@ -37,6 +37,7 @@ from signvlm.runs import fresh_run, resumable_run
 from signvlm.vlm.bundle import save_bundle
 from signvlm.vlm.collator import IGNORED, VideoCollator
 from signvlm.vlm.examples import as_examples
+from signvlm.vlm.interrupt import Interrupt
 from signvlm.vlm.model import add_adapters, count_parameters, load_base, torch_device, unwrap
 from signvlm.vlm.progress import TrainingBar
 from signvlm.vlm.prompt import check_frame_size
@@ -257,8 +258,11 @@ def _validation_top1(recognizer: VLMRecognizer, held_out: Dataset, config: Confi
 
 def _run(trainer: SignTrainer, checkpoint: Path | None, config: Config) -> None:
     """Trains; what ends it early leaves a checkpoint to resume from."""
+    interrupt = Interrupt()
+    trainer.add_callback(interrupt)
     try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with interrupt:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except UnreadableClipsError as error:
         saved = _save_checkpoint(trainer)
         quarantine(config.data.root, {clip: ClipError(reason, detail) for clip, reason, detail in error.clips})
@@ -274,6 +278,8 @@ def _run(trainer: SignTrainer, checkpoint: Path | None, config: Config) -> None:
             raise
         raise ConfigError(f"--resume: transformers reads no optimizer state with torch {torch.__version__}") from error
     except RuntimeError as error:
+        if interrupt.asked:  # a terminal's Ctrl-C reaches the workers too, and the loader misses them
+            raise RunError(f"interrupted; {_save_checkpoint(trainer)}") from None
         if "inline_container" not in str(error):  # where torch.save fails on a disk that takes no more
             raise
         raise _cannot_write(trainer, OSError(0, "a file was cut short")) from error

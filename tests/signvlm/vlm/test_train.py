@@ -2,7 +2,10 @@
 
 import json
 import logging
+import os
 import shutil
+import signal
+import sys
 
 import pytest
 import torch
@@ -287,3 +290,24 @@ def test_a_clip_that_breaks_is_named_quarantined_and_ends_the_run(world, tmp_pat
         ],
     )
     assert train(finished, resume=True).bundle.is_dir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
+def test_ctrl_c_ends_training_at_a_whole_step_which_resume_goes_on_from(configured, tmp_path, monkeypatch, capsys):
+    log = signvlm.train.SignTrainer.log
+
+    def press(self, *args, **kwargs):
+        if self.state.global_step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        log(self, *args, **kwargs)
+
+    monkeypatch.setattr(signvlm.train.SignTrainer, "log", press)
+    steps = ("training.save_steps=100", "training.eval_steps=100")
+    with pytest.raises(RunError, match=r"^interrupted; a checkpoint is saved: `signvlm train --resume` goes on$"):
+        train(configured("training.max_steps=100", *steps))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert "Ctrl-C once more ends at once" in capsys.readouterr().err
+    [checkpoint] = (tmp_path / "run").glob("checkpoint-*")
+    monkeypatch.undo()
+    taken = int(checkpoint.name.rpartition("-")[2])
+    assert train(configured(f"training.max_steps={taken + 1}", *steps), resume=True).metrics["steps"] == taken + 1
