@@ -10,6 +10,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from data_engineering.preprocess import preprocess
 from data_engineering.sandbox import cores
 from data_engineering.synthetic.dataset import write_dataset
@@ -78,6 +80,8 @@ def demo(out: Path, *, seed: int = 0, overrides: Sequence[str] = ()) -> list[str
     for line in preprocess(config.data, config.preprocess).lines():
         note(line)
     note("4/5 train: LoRA on the language model, the projector in full")
+    # The same figures on any number of cores; on a busy machine a second thread mostly waits.
+    torch.set_num_threads(1)
     training = train(config)
     note("5/5 evaluate: signers that training never saw")
     results = evaluate_checkpoint(config, training.bundle)

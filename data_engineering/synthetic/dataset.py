@@ -135,6 +135,11 @@ def write_dataset(
     )
 
 
+def indexed_gloss(gloss: str) -> str:
+    """Returns a sign's gloss as WLASL's index spells glosses: in lower case, words apart."""
+    return gloss.lower().replace("-", " ")
+
+
 def _known(glosses: Sequence[str]) -> list[Sign]:
     signs = load_signs()
     for gloss in glosses:
@@ -234,6 +239,6 @@ def _index(plans: list[Plan], instances: dict[str, tuple[dict[str, Any], int]]) 
     """The index as WLASL has it: a list of glosses with their instances."""
     glosses: dict[str, list[dict[str, Any]]] = {}
     for plan in plans:
-        entries = glosses.setdefault(plan.sign.gloss, [])
+        entries = glosses.setdefault(indexed_gloss(plan.sign.gloss), [])
         entries.append(instances[plan.video_id][0] | {"instance_id": len(entries)})
     return [{"gloss": gloss, "instances": entries} for gloss, entries in glosses.items()]

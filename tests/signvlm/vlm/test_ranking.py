@@ -89,7 +89,7 @@ def test_a_gloss_without_tokens_or_twice_is_refused(processor):
 
 @pytest.mark.skipif(
     int(transformers.__version__.split(".")[0]) < 5,
-    reason="generate of transformers 4 repeats a video's frames for its beams, not the video: its beams see others' frames",
+    reason="generate of transformers 4 repeats frames for its beams, not videos: a beam sees other clips' frames",
 )
 def test_free_beams_are_generates_own(model, processor, inputs, tree):
     answers = beam_search(model, processor.tokenizer, inputs, tree, {}, constrained=False)
