@@ -8,8 +8,9 @@ hold are copied instead of decoded.
 import json
 import os
 import shutil
+import struct
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ def _write_splits(
     """Writes one Arrow file a split; returns the clips that failed, and how many rows were copied."""
     places = {clip_id: (split, at) for split, rows_ in old.items() for at, clip_id in enumerate(rows_["clip_id"])}
     copied = {video_id for video_id, key in keys.items() if held.get(video_id) == key and video_id in places}
-    jobs = [(row, settings) for row in rows if row["video_id"] not in copied]
+    jobs = [(row, settings, part) for row in rows if row["video_id"] not in copied]
     decoded: Iterator[tuple[Any, Any]] = iter(())
     if jobs:
         workers = min(settings.workers or cores(), len(jobs))
@@ -195,8 +196,26 @@ def _write_splits(
             if isinstance(result, ClipError):
                 failed[video_id] = result
             else:
-                writers[row["split"]].write_batch(pa.RecordBatch.from_pylist([result], _SCHEMA))
+                writers[row["split"]].write_batch(_batch(result))
+    for spilled in part.glob("*.raw"):
+        spilled.unlink(missing_ok=True)
     return failed, len(copied)
+
+
+def _batch(row: Mapping[str, Any]) -> pa.RecordBatch:
+    """One row for Arrow; its frames, megabytes of them, are handed over as they are instead of being copied."""
+    given = row["frames"]
+    if isinstance(given, Path):
+        with pa.memory_map(str(given)) as file:
+            pixels = file.read_buffer()
+        with suppress(PermissionError):  # the mapping holds it until it is written; Windows wants it to stay till then
+            given.unlink()
+    else:
+        pixels = pa.py_buffer(given)
+    offsets = pa.py_buffer(struct.pack("<qq", 0, pixels.size))
+    frames = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pixels])
+    columns = [frames if field.name == "frames" else pa.array([row[field.name]], field.type) for field in _SCHEMA]
+    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
 
 
 def _save_metadata(part: Path, rows: Sequence[Mapping[str, Any]], settings: PreprocessSettings) -> None:

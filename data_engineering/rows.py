@@ -63,6 +63,18 @@ def decode_row(manifest_row: Mapping[str, Any], settings: PreprocessSettings) ->
     }
 
 
-def decode_job(job: tuple[Mapping[str, Any], PreprocessSettings]) -> dict[str, Any]:
-    """`decode_row` with one argument, for a worker."""
-    return decode_row(*job)
+def decode_job(job: tuple[Mapping[str, Any], PreprocessSettings, Path]) -> dict[str, Any]:
+    """`decode_row` for a worker: (row, settings, folder).
+
+    The pixels go to a file in the folder, which the row then names under "frames": through the pool's pipe, which the
+    workers share, they would cost more than cropping them. Where the file cannot be written they come in the row.
+    """
+    row, settings, folder = job
+    result = decode_row(row, settings)
+    spilled = folder / f"{result['clip_id']}.raw"
+    try:
+        spilled.write_bytes(result["frames"])
+    except OSError:
+        spilled.unlink(missing_ok=True)
+        return result
+    return {**result, "frames": spilled}
