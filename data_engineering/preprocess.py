@@ -28,9 +28,10 @@ from datasets import (
 from datasets.table import InMemoryTable
 from tqdm import tqdm
 
-from data_engineering.clip import SPLITS, Manifests, read_json, write_json
+from data_engineering.clip import SPLITS, Manifests
 from data_engineering.errors import RunError
 from data_engineering.frames import FEATURES, FOLDER, about_frames, fingerprint, row_key, settings_key, stored_count
+from data_engineering.quarantine import quarantine
 from data_engineering.reasons import ClipError
 from data_engineering.report import Report
 from data_engineering.rows import decode_job, validated_rows
@@ -91,7 +92,7 @@ def preprocess(
         failed, reused = _write_splits(part, rows, settings, limits, progress, old, held, keys)
         kept = [row for row in rows if row["video_id"] not in failed]
         if failed:
-            _quarantine(manifests, rows, failed)
+            quarantine(data.root, failed)
         if not kept:
             raise RunError(f"{manifests.corrupted}: none of {len(rows)} clips decodes any more; run `signvlm validate`")
         _save_metadata(part, kept, settings)
@@ -278,16 +279,3 @@ def _recover(folder: Path) -> None:
     old = folder.with_name(_OLD)
     if old.is_dir() and not folder.exists():
         old.rename(folder)
-
-
-def _quarantine(manifests: Manifests, rows: Sequence[dict[str, Any]], failed: Mapping[str, ClipError]) -> None:
-    """Moves clips from the validated to the corrupted manifest."""
-    corrupted = read_json(manifests.corrupted, "run `signvlm validate`") if manifests.corrupted.is_file() else []
-    for row in rows:
-        error = failed.get(row["video_id"])
-        if error is not None:
-            told = {key: row[key] for key in ("video_id", "gloss", "signer_id", "split", "video_path")}
-            stamp = row["media"].get("stamp", "")
-            corrupted.append({**told, "reason": error.reason, "detail": error.detail, "stamp": stamp})
-    write_json(manifests.corrupted, corrupted)
-    write_json(manifests.validated, [row for row in rows if row["video_id"] not in failed])

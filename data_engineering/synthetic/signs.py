@@ -38,7 +38,7 @@ def load_signs(path: Path | None = None) -> dict[str, Sign]:
     """
     path = shipped("signs.yaml") if path is None else path
     try:
-        entries = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        entries = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error}); name a YAML file of signs") from error
     except (YAMLError, UnicodeDecodeError) as error:
