@@ -1,0 +1,99 @@
+# ruff: noqa: D301  \b in a help text is click's mark of a paragraph that keeps its lines, so these are no raw strings
+"""From a dataset to a model and its figures: train, eval, predict."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from data_engineering.errors import RunError
+from signvlm.command import CHECKPOINT, configured, print_lines, verb
+from signvlm.console import note, printable
+
+if TYPE_CHECKING:
+    from signvlm.config import Config
+
+
+@click.command()
+@click.option("--resume", is_flag=True, help="Go on from the newest checkpoint of the newest run.")
+@click.option("--inspect", "rows", type=click.IntRange(min=1), help="Show N rows as the model gets them; do not train.")
+@verb
+@configured
+def train(config: "Config", resume: bool, rows: int | None) -> None:
+    """Fine-tune the base model with LoRA and keep the best epoch's adapter.
+
+    \b
+    Example: signvlm train --set training.num_train_epochs=3
+             signvlm train --inspect 2
+    """
+    if rows is not None:
+        from signvlm.inspection import inspect
+
+        texts, sheet = inspect(config, rows)
+        click.echo("\n\n".join(map(printable, texts)))
+        note(f"wrote {sheet}: the pixels that the model sees")
+        return
+    from signvlm.train import train as run
+
+    done = run(config, resume=resume)
+    best = done.metrics["best_metric"]
+    measured = f"best {done.metrics['metric']} {best:.4f}" if best is not None else "never evaluated, last step kept"
+    print_lines(
+        [
+            f"train: {done.metrics['steps']} steps in {done.metrics['seconds']:.0f} s, {measured}",
+            f"  wrote    {done.bundle}",
+            f"  next     signvlm eval --checkpoint {done.bundle}",
+        ]
+    )
+
+
+@click.command()
+@CHECKPOINT
+@click.option("--limit", type=click.IntRange(min=1), help="Only a seeded sample of this many clips.")
+@click.option("--split", default="test", show_default=True, help="train, validation (or val) or test.")
+@verb
+@configured
+def eval(config: "Config", checkpoint: Path | None, limit: int | None, split: str) -> None:
+    """Evaluate an adapter: beam search, and exact ranking of the whole glossary.
+
+    \b
+    Example: signvlm eval --split validation
+             signvlm eval --checkpoint data/wlasl/runs/internvl3_5_2b/adapter
+    """
+    from signvlm.eval import evaluate_checkpoint
+
+    results = evaluate_checkpoint(config, checkpoint, split=split, limit=limit)
+    print_lines(
+        [
+            results.table(),
+            f"  wrote    {results.path}",
+            f"  wrote    {results.report}",
+            f"  next     signvlm predict CLIP.mp4 --checkpoint {results.data['run']['checkpoint']}",
+        ]
+    )
+
+
+@click.command()
+@click.argument("clips", nargs=-1, required=True, type=click.Path(path_type=Path))
+@CHECKPOINT
+@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Glosses a clip.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a clip and line.")
+@verb
+@configured
+def predict(config: "Config", clips: tuple[Path, ...], checkpoint: Path | None, top: int, as_json: bool) -> None:
+    """Name the sign in each of CLIPS.
+
+    \b
+    Example: signvlm predict hello.mp4 --checkpoint my-adapter --top 3
+    """
+    from signvlm.loading import load_recognizer
+    from signvlm.predict import predict as run
+
+    loaded = load_recognizer(config, checkpoint)
+    failed = 0
+    for prediction in run(loaded.recognizer, loaded.config, clips, top):
+        failed += prediction.error is not None
+        print_lines([json.dumps(prediction.record(), ensure_ascii=False)] if as_json else prediction.lines())
+    if failed:
+        raise RunError(f"{failed} of {len(clips)} clips could not be read; the reasons stand above")
