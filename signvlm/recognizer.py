@@ -1,6 +1,8 @@
 """The seam: anything that ranks a glossary for a clip. Evaluation, prediction, serving and reports know only this."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -17,6 +19,41 @@ class Answer(NamedTuple):
 
     gloss: str
     log_prob: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The best glosses for one clip, proven to be the best, and what is known of all the others.
+
+    Attributes:
+        answers: The best glosses, best first, with their exact log-probabilities.
+        bound: No other gloss scores above this; minus infinity where there is no other.
+        rest: Natural logarithms of the least and the greatest probability that all other glosses can have together;
+            equal where every gloss was scored.
+    """
+
+    answers: tuple[Answer, ...]
+    bound: float
+    rest: tuple[float, float]
+
+    @classmethod
+    def of(cls, glossary: Sequence[str], log_probs: Sequence[float] | np.ndarray, top: int) -> "Ranking":
+        """Makes the ranking of a clip whose every gloss is scored; equal scores keep the glossary's order."""
+        scores = np.asarray(log_probs, dtype=np.float64)
+        order = np.argsort(-scores, kind="stable")
+        others = scores[order[top:]]
+        total = float(np.logaddexp.reduce(others)) if len(others) else -math.inf
+        return cls(
+            answers=tuple(Answer(glossary[i], float(scores[i])) for i in order[:top]),
+            bound=float(others[0]) if len(others) else -math.inf,
+            rest=(total, total),
+        )
+
+    def shares(self) -> list[tuple[float, float]]:
+        """Returns each answer's share of the whole glossary's probability: at least, at most; not calibrated."""
+        named = np.logaddexp.reduce([answer.log_prob for answer in self.answers])
+        least, most = (np.logaddexp(named, rest) for rest in self.rest)
+        return [(math.exp(score - most), math.exp(score - least)) for _, score in self.answers]
 
 
 class Recognizer(Protocol):
@@ -47,5 +84,28 @@ class Recognizer(Protocol):
 
         Returns:
             A list of answers a clip, best first.
+        """
+        ...
+
+    def rank(self, clips: Sequence[np.ndarray], top: int) -> list[Ranking]:
+        """Finds each clip's best glosses, the same that scoring the whole glossary finds; for predictions.
+
+        Args:
+            clips: uint8 (T, H, W, 3) RGB arrays, all with the same T.
+            top: How many, at least 1; the whole glossary where it is smaller.
+
+        Returns:
+            A ranking a clip.
+        """
+        ...
+
+    def log_probs(self, clips: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores every gloss for every clip; for calibration, fusion, and metrics over the whole glossary.
+
+        Args:
+            clips: uint8 (T, H, W, 3) RGB arrays, all with the same T.
+
+        Returns:
+            float32 (B, G), in the glossary's order: `Answer.log_prob` of each gloss.
         """
         ...

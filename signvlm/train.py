@@ -249,7 +249,7 @@ def _validation_top1(recognizer: VLMRecognizer, held_out: Dataset, config: Confi
             unreadable = [(example["clip_id"], *example["error"]) for example in examples if example["error"]]
             if unreadable:
                 raise UnreadableClipsError(unreadable)
-            best = recognizer.log_probs([example["frames"] for example in examples]).argmax(dim=1).tolist()
+            best = recognizer.log_probs([example["frames"] for example in examples]).argmax(axis=1).tolist()
             right += sum(recognizer.glossary[i] == e["gloss"] for i, e in zip(best, examples, strict=True))
         return right / len(held_out)
 

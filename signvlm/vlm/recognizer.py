@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from transformers import PreTrainedModel, ProcessorMixin
 
 from signvlm.hardware import Hardware
-from signvlm.recognizer import Answer
+from signvlm.recognizer import Answer, Ranking
 from signvlm.sampling import choose_frames
 from signvlm.vlm.beam import beam_search
 from signvlm.vlm.model import autocast, torch_device
@@ -70,8 +69,7 @@ class VLMRecognizer:
     def answer(self, clips: Sequence[np.ndarray], mode: str) -> list[list[Answer]]:
         """Answers a batch of uint8 (T, H, W, 3) RGB clips of equal T; see `Recognizer`."""
         if mode == "exact":
-            scores = self.log_probs(clips).cpu()
-            return [[Answer(self.glossary[i], float(row[i])) for i in row.argsort(descending=True)] for row in scores]
+            return [list(ranking.answers) for ranking in self.rank(clips, len(self.glossary))]
         with autocast(self.hardware):
             return beam_search(
                 self.model,
@@ -82,10 +80,14 @@ class VLMRecognizer:
                 constrained=mode == "beam_constrained",
             )
 
-    def log_probs(self, clips: Sequence[np.ndarray]) -> torch.Tensor:
-        """Returns float32 (B, G): every gloss's log-probability for every clip."""
+    def rank(self, clips: Sequence[np.ndarray], top: int) -> list[Ranking]:
+        """Finds each clip's `top` best glosses; see `Recognizer`."""
+        return [Ranking.of(self.glossary, row, top) for row in self.log_probs(clips)]
+
+    def log_probs(self, clips: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores every gloss for every clip: float32 (B, G); see `Recognizer`."""
         with autocast(self.hardware):
-            return rank(self.model, self._inputs(clips), self.tree, self.chunk_size)
+            return rank(self.model, self._inputs(clips), self.tree, self.chunk_size).cpu().numpy()
 
     def _inputs(self, clips: Sequence[np.ndarray]) -> Any:
         shown = [clip[choose_frames(len(clip), self.num_frames, jitter=False)] for clip in clips]
