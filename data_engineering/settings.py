@@ -31,6 +31,8 @@ class DataSettings(Section):
             or a JSON file {video_id: train | validation | test}.
         seed: Seeds the splits drawn here.
         note: A sentence that every reader of a result must see, such as what the clips are.
+        phonology: A YAML or JSON file {gloss: {parameter: value}}, for reports by parameter and minimal pairs; None
+            leaves them out.
     """
 
     root: Path = Path("data/wlasl")
@@ -39,6 +41,7 @@ class DataSettings(Section):
     split: str = "official"
     seed: int = 0
     note: str | None = None
+    phonology: Path | None = None
 
 
 class DownloadSettings(Section):
@@ -46,18 +49,25 @@ class DownloadSettings(Section):
 
     Attributes:
         limit: At most this many clips are attempted; None for all.
+        only_hosts: Ask these hosts alone (`youtube`, `www.handspeak.com`, or `handspeak.com` for all of its names); empty
+            for all.
         timeout: Seconds without a byte before an attempt is given up.
         retries: Further attempts after a failure that may pass (429, 5xx, a broken connection).
         pause: Seconds between two requests to one host.
+        youtube_pause: Seconds between two videos of YouTube, which lets a guest have about 300 an hour.
+        backoff: Seconds before the first retry; each further one waits twice as long.
         max_bytes: A larger body is refused, in bytes.
         allow_hosts: Host names that may resolve to private or loopback addresses (a lab's own mirror).
         cookies: A cookies.txt for yt-dlp, for hosts that ask for a login.
     """
 
     limit: Positive | None = None
+    only_hosts: tuple[str, ...] = ()
     timeout: Seconds = 30.0
     retries: Annotated[int, Field(ge=0)] = 3
     pause: Annotated[float, Field(ge=0)] = 1.0
+    youtube_pause: Annotated[float, Field(ge=0)] = 10.0
+    backoff: Annotated[float, Field(ge=0)] = 2.0
     max_bytes: Positive = 500_000_000
     allow_hosts: tuple[str, ...] = ()
     cookies: Path | None = None
