@@ -1,23 +1,29 @@
 """A range of a video written as a clip of its own (h264 in MP4, by PyAV: no program is started)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
+import numpy as np
 
 from data_engineering.container import Container, inspect, open_container, video_stream
 from data_engineering.reasons import ClipError
 from data_engineering.sandbox import run_many
+from data_engineering.sniff import MP4
 from data_engineering.video import plan_range
 
 _TICK = Fraction(1, 90_000)  # the usual clock of a video in MP4; keeps variable frame rates as they are
-_HALF_FRAME = 0.005  # seconds: half a frame at 100 frames a second
+_SLIVER = 0.005  # seconds; a frame shown for less than that of the range is a rounding error, not part of it
+_LEAD = 1.0  # seconds; seeking may land a few frames late where a group of pictures is open
 _QUALITY = {"crf": "18", "preset": "veryfast"}  # x264: 18 is close to what an eye can tell
 _SECONDS = 300.0  # for one clip out of an hour of video on a busy machine
 _MEMORY = 8 * 1024**3
+
+Timed = tuple[float, float, "av.VideoFrame"]
+"""Seconds since the range's start at which a frame appears and disappears, and the frame."""
 
 
 class Carving(NamedTuple):
@@ -51,11 +57,14 @@ def _carve(carving: Carving) -> bool:
 
 
 def cut(source: Path, target: Path, start: float = 0.0, end: float = math.inf) -> int:
-    """Writes the frames of `source` shown from `start` to `end` to `target`, each for as long as it was shown.
+    """Writes what `source` shows from `start` to `end` to `target`, each frame for as long as the range shows it.
+
+    The range is one of time, whatever the file's rate: the frame on show at `start` is the clip's first, and the last
+    one ends at `end`.
 
     Args:
         source: Any video that `container.inspect` reads, an .swf as well.
-        target: The MP4 to write; odd widths and heights lose one pixel, as h264 in 4:2:0 needs.
+        target: The MP4 to write, upright; odd widths and heights lose one pixel, as h264 in 4:2:0 needs.
         start: Seconds from the first frame.
         end: Seconds, exclusive.
 
@@ -76,29 +85,74 @@ def cut(source: Path, target: Path, start: float = 0.0, end: float = math.inf) -
 
 
 def _transcode(video: Container, target: Path, start: float, end: float) -> int:
-    with open_container(video.path, video.format) as source, av.open(str(target), "w", format="mp4") as clip:
-        stream = video_stream(source)
-        tick = stream.time_base or _TICK
-        if start > 0:
-            source.seek(math.floor((start + video.origin) / tick), stream=stream, backward=True)
+    width, height, aspect = video.width, video.height, Fraction(video.pixel_aspect).limit_denominator(100)
+    if video.rotation % 180:
+        width, height, aspect = height, width, 1 / aspect
+    with av.open(str(target), "w", format="mp4") as clip:
         output = clip.add_stream("libx264", rate=Fraction(video.fps).limit_denominator(1001), options=_QUALITY)
-        output.width, output.height = video.width & ~1, video.height & ~1
-        output.pix_fmt = "yuv420p"
+        output.width, output.height, output.pix_fmt = width & ~1, height & ~1, "yuv420p"
         output.codec_context.time_base = _TICK
-        first, written = None, 0
-        for frame in source.decode(stream):
-            seconds = float(frame.pts * tick) - video.origin if frame.pts is not None else written / video.fps
-            if seconds < start - _HALF_FRAME:
-                continue
-            if seconds >= end - _HALF_FRAME:
-                break
-            first = seconds if first is None else first
-            picture = frame.reformat(width=output.width, height=output.height, format="yuv420p")
-            picture.pts = round((seconds - first) / _TICK)
-            picture.time_base = _TICK
+        output.codec_context.sample_aspect_ratio = aspect
+        durations: dict[int | None, int] = {}
+
+        def write(picture: "av.VideoFrame | None") -> None:
+            for packet in output.encode(picture):
+                # The file ends when its last packet does.
+                packet.duration = durations[packet.pts]
+                clip.mux(packet)
+
+        for begins, ends, frame in _shown(video, start, end):
+            upright = _turned(frame, video.rotation)
+            picture = upright.reformat(width=output.width, height=output.height, format="yuv420p")
+            picture.pts, picture.time_base = round(begins / _TICK), _TICK
             picture.pict_type = av.video.frame.PictureType.NONE  # the encoder's choice, not the source's
-            clip.mux(output.encode(picture))
-            written += 1
-        if written:
-            clip.mux(output.encode(None))
-    return written
+            durations[picture.pts] = round(ends / _TICK) - picture.pts
+            write(picture)
+        if durations:
+            write(None)
+    return len(durations)
+
+
+def _shown(video: Container, start: float, end: float) -> Iterator[Timed]:
+    """Yields the frames on show between `start` and `end`, each with the part of its time that lies in between."""
+    held: tuple[float, av.VideoFrame] | None = None
+    for begins, frame in _decode(video, start):
+        if held is not None and begins > start + _SLIVER:
+            yield _since(start, held[0]), min(begins, end) - start, held[1]
+        held = begins, frame
+        if begins >= end - _SLIVER:
+            return
+    if held is not None:
+        last = max(video.duration, held[0] + _SLIVER)
+        if last > start + _SLIVER:
+            yield _since(start, held[0]), min(last, end) - start, held[1]
+
+
+def _since(start: float, begins: float) -> float:
+    return begins - start if begins > start + _SLIVER else 0.0
+
+
+def _decode(video: Container, start: float) -> Iterator[tuple[float, "av.VideoFrame"]]:
+    """Yields frames and their seconds, ascending, from no later than the one on show at `start`."""
+    latest = -math.inf
+    with open_container(video.path, video.format) as source:
+        stream = video_stream(source)
+        tick = float(stream.time_base or _TICK)
+        if video.regular and start > _LEAD and video.format in (MP4, "matroska"):
+            source.seek(math.floor((start - _LEAD + video.origin) / tick), stream=stream, backward=True)
+        for count, frame in enumerate(source.decode(stream)):
+            if video.regular and frame.pts is not None:
+                seconds = frame.pts * tick - video.origin
+            else:
+                # Made-up times count frames, as `inspect` made them up.
+                seconds = float(video.timestamps[min(count, len(video.timestamps) - 1)])
+            if seconds > latest:
+                latest = seconds
+                yield seconds, frame
+
+
+def _turned(frame: "av.VideoFrame", degrees: int) -> "av.VideoFrame":
+    if not degrees:
+        return frame
+    pixels: np.ndarray[Any, np.dtype[np.uint8]] = np.rot90(frame.to_ndarray(format="rgb24"), -degrees // 90)
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")

@@ -6,127 +6,129 @@ is not asked again, and neither is a host that answers everything with one body.
 """
 
 import queue
-import sys
 import threading
-import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-
-from tqdm import tqdm
+from collections import deque
 
 from data_engineering.attempts import AttemptLog
-from data_engineering.clip import Clip, Manifests, video_path, write_json
-from data_engineering.errors import RunError
-from data_engineering.host_worker import Event, HostWorker, Source, Tally
-from data_engineering.hosts import host_of, media_key
+from data_engineering.clip import Manifests, write_json
+from data_engineering.host_worker import Event, HostWorker
 from data_engineering.index_source import INDEX_NAME, TERMS, fetch_index
+from data_engineering.progress import Progress
 from data_engineering.report import Report
 from data_engineering.settings import DataSettings, DownloadSettings
-from data_engineering.stage import expected
+from data_engineering.shelf import Shelf, present
+from data_engineering.stage import Expected, expected
+from data_engineering.tally import table
+from data_engineering.todo import Todo, todo
+from data_engineering.youtube import cookie_text
 
-_STALE = 3600.0  # seconds; parts untouched for so long belong to a run that was killed
+HOSTS_AT_ONCE = 16
+"""WLASL has 12 hosts; an index may name thousands."""
 
 
-def download(data: DataSettings, settings: DownloadSettings, prompt: str, *, progress: bool = True) -> Report:
+def download(
+    data: DataSettings,
+    settings: DownloadSettings,
+    prompt: str,
+    *,
+    retry_failed: bool = False,
+    progress: bool = True,
+) -> Report:
     """Fetches the absent clips and rewrites wlasl_cleaned.json to the files that are there.
 
     An absent index of the name WLASL_v0.3.json is fetched first.
 
     Args:
         data: Which clips.
-        settings: How politely, and how many.
+        settings: How politely, how many, of which hosts.
         prompt: What the manifest's rows ask a model.
-        progress: Show a bar on stderr.
+        retry_failed: Ask also for what an earlier run found to be gone, and hosts that it found dead.
+        progress: Show on stderr how far it is.
 
     Raises:
-        ConfigError: The index, the glossary or the split is wrong.
+        ConfigError: The index, the glossary, the split, a host or the cookies are wrong.
         RunError: The index could not be fetched, the disk is full or the data root cannot be written.
     """
     notes = []
+    if settings.cookies:
+        cookie_text(settings.cookies)
     if data.index.name == INDEX_NAME and not data.index.exists():
-        fetch_index(data.index, settings)
-        notes.append(f"{data.index} fetched. {TERMS}")
+        with Progress({}, progress) as said:
+            said.note(f"{TERMS}\ndownload: {data.index} is absent and is fetched from the authors' repository")
+        notes.append(f"{data.index} fetched from {fetch_index(data.index, settings)}, its hash checked. {TERMS}")
     wanted = expected(data)
-    if wanted.unmatched:
-        words = ", ".join(f"{word} ({', '.join(near) or 'nothing near'})" for word, near in wanted.unmatched)
-        notes.append(f"{len(wanted.unmatched)} words of the glossary are no gloss of the index (the nearest): {words}")
-    folder = _folder(data.root)
-    log = AttemptLog(data.root)
-    present = {path.name for path in folder.iterdir()}
-    absent = [clip for clip in wanted.clips if f"{clip.video_id}.mp4" not in present]
-    tallies: dict[str, Tally] = defaultdict(Tally)
-    todo = _worth_asking(absent, log, tallies)[: settings.limit]
+    shelf, log = Shelf(data.root), AttemptLog(data.root)
+    there = present(wanted.clips, shelf.folder)
+    plan = todo(wanted.clips, there, log, settings, retry_failed)
     workers = [
-        HostWorker(name, sources, log, folder, settings, tallies[name]) for name, sources in _by_host(todo).items()
+        HostWorker(name, sources, log, shelf, settings, plan.tallies[name], afresh=retry_failed)
+        for name, sources in plan.sources.items()
     ]
     try:
-        _run(workers, progress)
+        _run(workers, Progress({w.name: sum(len(s.clips) for s in w.sources) for w in workers}, progress))
     finally:
-        rows = [c.row(data.root, prompt) for c in wanted.clips if video_path(data.root, c.video_id).is_file()]
+        rows = [c.row(data.root, prompt) for c in wanted.clips if c.path(data.root).is_file()]
         write_json(Manifests(data.root).cleaned, rows)
+    for tally in plan.tallies.values():
+        tally.outcomes["there"] += tally.outcomes["new"]
     return Report(
         stage="download",
         counts={
             "clips expected": len(wanted.clips),
             "there": len(rows),
-            "new": sum(tally.outcomes["new"] for tally in tallies.values()),
+            "new": sum(tally.outcomes["new"] for tally in plan.tallies.values()),
             "missing": len(wanted.clips) - len(rows),
         },
         written=[Manifests(data.root).cleaned, log.path],
         refused=[f"{refusal.where}: {refusal.reason}" for refusal in wanted.refused],
-        notes=notes + [tally.line(host) for host, tally in sorted(tallies.items())],
-        reused=len(wanted.clips) - len(absent),
+        details=table(plan.tallies),
+        notes=notes + unmatched(wanted) + _advice(plan, shelf),
+        reused=len(there),
         next_step="signvlm validate" if rows else "signvlm download, later, or put clips into raw_videos yourself",
     )
 
 
-def _folder(root: Path) -> Path:
-    """Makes raw_videos and sweeps what a killed run left half-written."""
-    folder = root / "raw_videos"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for part in folder.glob(".*.part*"):
-            if time.time() - part.stat().st_mtime > _STALE:
-                part.unlink()
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror or error}); choose another data.root") from error
-    return folder
+def unmatched(wanted: Expected) -> list[str]:
+    """Returns a note on the glossary's words that are no gloss of the index, if there are any."""
+    if not wanted.unmatched:
+        return []
+    words = ", ".join(f"{word} ({', '.join(near) or 'nothing near'})" for word, near in wanted.unmatched)
+    return [f"{len(wanted.unmatched)} words of the glossary are no gloss of the index (the nearest): {words}"]
 
 
-def _worth_asking(absent: Iterable[Clip], log: AttemptLog, tallies: Mapping[str, Tally]) -> list[Clip]:
-    """Leaves out, and counts, the clips without an address and those that an earlier run found to be gone."""
-    last = log.last()
-    todo = []
-    for clip in absent:
-        attempt = last.get(clip.video_id)
-        if not clip.url:
-            tallies["no address"].outcomes["absent"] += 1
-        elif attempt and attempt.url == clip.url and attempt.status == "failed" and not attempt.retriable:
-            tallies[attempt.host].outcomes["failed before"] += 1
-            tallies[attempt.host].blame(attempt.reason, 1)
-        else:
-            todo.append(clip)
-    return todo
+def _advice(plan: Todo, shelf: Shelf) -> list[str]:
+    """What else could be done, as sentences."""
+    notes = []
+    before = sum(tally.outcomes["before"] for tally in plan.tallies.values())
+    if before:
+        notes.append(f"--retry-failed asks again for the {before:,} clips that failed for good in an earlier run")
+    count, size = shelf.kept_bytes()
+    if count:
+        notes.append(
+            f"{shelf.compilations} keeps {count:,} videos ({size / 1e9:.1f} GB) that clips are cut from, so that "
+            "another glossary need not ask for them again; delete it when you have all you want"
+        )
+    return notes
 
 
-def _by_host(clips: Iterable[Clip]) -> dict[str, list[Source]]:
-    hosts: dict[str, dict[str, list[Clip]]] = defaultdict(lambda: defaultdict(list))
-    for clip in clips:
-        hosts[host_of(clip.url)][media_key(clip.url)].append(clip)
-    return {host: [Source(group[0].url, tuple(group)) for group in sources.values()] for host, sources in hosts.items()}
-
-
-def _run(workers: list[HostWorker], progress: bool) -> None:
+def _run(workers: list[HostWorker], progress: Progress) -> None:
     """Lets the hosts' threads work until all are done; an error in one stops them all and is raised here."""
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    for worker in workers:
+    waiting = deque(workers)
+
+    def turns() -> None:
+        while True:
+            try:
+                worker = waiting.popleft()
+            except IndexError:
+                return
+            worker.work(events.put)
+
+    for _ in range(min(HOSTS_AT_ONCE, len(workers))):
         # Daemons: an interrupted run must not wait for the slowest host.
-        threading.Thread(target=worker.work, args=(events.put,), daemon=True).start()
-    total = sum(len(source.clips) for worker in workers for source in worker.sources)
-    done: Counter[str] = Counter()
+        threading.Thread(target=turns, daemon=True).start()
     working = len(workers)
-    with tqdm(total=total, unit="clip", desc="download", disable=not progress, dynamic_ncols=True) as bar:
+    with progress:
         try:
             while working:
                 event = events.get()
@@ -134,11 +136,10 @@ def _run(workers: list[HostWorker], progress: bool) -> None:
                     raise event.error
                 if event.last:
                     working -= 1
-                if event.note and progress:
-                    bar.write(f"{event.host}: {event.note}", file=sys.stderr)
-                done[event.host] += event.clips
-                bar.set_postfix_str(", ".join(f"{name} {count}" for name, count in done.most_common(4)), refresh=False)
-                bar.update(event.clips)
+                if event.note:
+                    progress.note(f"{event.host}: {event.note}")
+                if event.clips:
+                    progress.add(event.host, event.clips)
         finally:
             for worker in workers:
                 worker.stop.set()

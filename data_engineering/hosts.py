@@ -43,8 +43,14 @@ def host_of(url: str) -> str:
 
 def request_headers(url: str) -> dict[str, str]:
     """Returns the request headers that a host insists on: aslpro serves its .swf only to its own pages."""
-    host = urlsplit(url).hostname or ""
-    return {"Referer": "http://www.aslpro.com/cgi-bin/aslpro/aslpro.cgi"} if host.endswith("aslpro.com") else {}
+    aslpro = belongs(urlsplit(url).hostname or "", "aslpro.com")
+    return {"Referer": "http://www.aslpro.com/cgi-bin/aslpro/aslpro.cgi"} if aslpro else {}
+
+
+def belongs(host: str, name: str) -> bool:
+    """Returns whether a host is the one of that name or below it (`www.handspeak.com` belongs to `handspeak.com`)."""
+    name = name.lower()
+    return host == name or host.endswith(f".{name}")
 
 
 class BodyWatch:

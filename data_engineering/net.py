@@ -1,25 +1,27 @@
 """A guarded fetch: one address from a hostile list, streamed into an open file.
 
-The name is resolved once, every address it has is checked, and the connection goes to the checked address itself, so
-that a name cannot answer differently the second time (DNS rebinding). Redirects run through the same door. Proxies from
-the environment are not used: behind one, nobody here could check where a request goes.
+The connection goes to the very address that `addresses` has checked, and redirects run through the same door. Proxies
+from the environment are not used: behind one, nobody here could check where a request goes. A part of a file is never
+asked for (no Range), so nothing that a host says about ranges can make two halves of different files one clip.
 """
 
 import contextlib
 import hashlib
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import BinaryIO
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import certifi
 
+from data_engineering.addresses import parse, resolve
 from data_engineering.errors import RunError
 
 USER_AGENT = "Mozilla/5.0 (compatible; signvlm; sign language research)"
@@ -29,11 +31,6 @@ WHOLE_FETCH = 20
 
 _CHUNK = 1 << 16
 _RETRIABLE_STATUS = {408, 425, 429, 500, 502, 503, 504}
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
-
-
-class AddressRefusedError(Exception):
-    """The address is one that is never asked."""
 
 
 class FetchError(Exception):
@@ -54,13 +51,26 @@ class FetchError(Exception):
         self.retry_after = retry_after
 
 
+class WallError(FetchError):
+    """The host has had enough of us: asking on would make it worse."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A body that arrived whole: where from (after redirects), bytes, and its hash."""
+    """A body that arrived.
+
+    Attributes:
+        url: Where from, after redirects.
+        bytes: Its size.
+        sha256: Its hash.
+        whole: The protocol says that this is all of it: the promised length came, or the last chunk. A body that ends
+            when the connection does may have been cut off anywhere.
+    """
 
     url: str
     bytes: int
     sha256: str
+    whole: bool
 
 
 class Fetcher:
@@ -107,7 +117,7 @@ class Fetcher:
     def _follow(self, url: str, sink: BinaryIO, headers: Mapping[str, str], deadline: float) -> Fetched:
         first_host = urlsplit(url).hostname
         for _ in range(MAX_REDIRECTS + 1):
-            parts = self._parse(url)
+            parts = parse(url)
             own = headers if parts.hostname == first_host else {}
             with self._request(parts, own, deadline) as response:
                 if response.status in (301, 302, 303, 307, 308) and (location := response.getheader("Location")):
@@ -115,34 +125,10 @@ class Fetcher:
                     continue
                 if response.status != 200:
                     raise _http_error(response)
+                whole = response.chunked or response.length is not None
                 count, digest = self._receive(response, sink)
-                return Fetched(url, count, digest)
+                return Fetched(url, count, digest, whole)
         raise FetchError(f"too many redirects: more than {MAX_REDIRECTS}", retriable=False)
-
-    def _parse(self, url: str) -> SplitResult:
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-        except ValueError as error:
-            raise AddressRefusedError(f"malformed address: {error}") from None
-        if parts.scheme not in ("http", "https") or not host:
-            raise AddressRefusedError(f"not http(s): the scheme is {parts.scheme[:20]!r}")
-        if parts.username or parts.password:
-            raise AddressRefusedError("user name in the address: never sent")
-        return parts
-
-    def _resolve(self, host: str, port: int) -> list[str]:
-        """Returns the addresses of a host, all of them checked."""
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise FetchError(f"does not resolve: {host}", retriable=True, answered=False) from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        if host.lower() not in self.allow_hosts:
-            for address in addresses:
-                if not is_public(address):
-                    raise AddressRefusedError(f"not public: {host} leads to {address}; see download.allow_hosts")
-        return addresses
 
     @contextlib.contextmanager
     def _request(
@@ -150,7 +136,11 @@ class Fetcher:
     ) -> Iterator[http.client.HTTPResponse]:
         host = parts.hostname or ""
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        connection = _Pinned(host, port, self._resolve(host, port), self.timeout, deadline)
+        try:
+            addresses = resolve(host, port, self.allow_hosts)
+        except OSError as error:
+            raise FetchError(f"does not resolve: {host}", retriable=True, answered=False) from error
+        connection = _Pinned(host, port, addresses, self.timeout, deadline)
         # Quoting leaves what is quoted already and keeps anything else out of the request line.
         target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
         if parts.query:
@@ -235,24 +225,20 @@ class _Pinned(http.client.HTTPConnection):
             socket.socket.shutdown(self._wire, socket.SHUT_RDWR)
 
 
-def is_public(address: str) -> bool:
-    """Returns whether an IP address is one of the open internet, also where it wraps an IPv4 address."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            ip = inner
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
-
-
 def _http_error(response: http.client.HTTPResponse) -> FetchError:
-    retriable = response.status in _RETRIABLE_STATUS
-    waits = response.getheader("Retry-After", "")
-    return FetchError(
-        f"HTTP {response.status}", retriable=retriable, retry_after=float(waits) if waits.isdecimal() else None
-    )
+    waits = retry_after(response.getheader("Retry-After", ""))
+    kind = WallError if response.status == 429 else FetchError
+    return kind(f"HTTP {response.status}", retriable=response.status in _RETRIABLE_STATUS, retry_after=waits)
+
+
+def retry_after(header: str) -> float | None:
+    """Returns the seconds that a Retry-After header asks for, given as a number or a date (RFC 9110, 10.2.3)."""
+    if header.isascii() and header.isdecimal():
+        return float(header[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):  # no date, or one without a time zone
+        return None
 
 
 def _words(error: Exception) -> str:

@@ -15,6 +15,7 @@ class Report:
         stage: The verb.
         counts: Figures by name, in the order to print.
         written: Files and folders written.
+        details: A table, a line each.
         refused: What was not taken, a line each, with the reason.
         notes: Whatever else a user should know, a line each.
         reused: Items that were up to date and left as they were.
@@ -24,6 +25,7 @@ class Report:
     stage: str
     counts: dict[str, int] = field(default_factory=dict)
     written: list[Path] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     reused: int = 0
@@ -33,6 +35,7 @@ class Report:
         """Returns the report as lines to print."""
         figures = ", ".join(f"{value:,} {name}" for name, value in self.counts.items())
         lines = [f"{self.stage}: {figures}" + (f" ({self.reused:,} up to date, not done again)" if self.reused else "")]
+        lines += [f"  {line}" for line in self.details]
         lines += [f"  refused  {line}" for line in self.refused[:_LISTED]]
         if len(self.refused) > _LISTED:
             lines.append(f"  refused  ... and {len(self.refused) - _LISTED:,} more")

@@ -49,7 +49,7 @@ class DownloadSettings(Section):
 
     Attributes:
         limit: At most this many clips are attempted; None for all.
-        only_hosts: Ask these hosts alone (`youtube`, `www.handspeak.com`, or `handspeak.com` for all of its names); empty
+        only_hosts: Ask these hosts alone (`youtube`, `www.handspeak.com`, or `handspeak.com` for all below it); empty
             for all.
         timeout: Seconds without a byte before an attempt is given up.
         retries: Further attempts after a failure that may pass (429, 5xx, a broken connection).

@@ -1,10 +1,25 @@
 """One video through yt-dlp's Python API: no shell, no configuration file, no output of its own."""
 
+import io
+import re
 from pathlib import Path
 from typing import Any
 
-from data_engineering.net import FetchError
+from data_engineering.errors import ConfigError
+from data_engineering.net import FetchError, WallError
 from data_engineering.settings import DownloadSettings
+
+WATCH = "https://www.youtube.com/watch?v="
+"""What stands before a video's id."""
+
+THROTTLED = 64 * 1024
+"""Bytes a second. A video that comes more slowly after `PATIENCE` seconds is being held back."""
+
+PATIENCE = 30.0
+"""Seconds after which a video's mean speed counts."""
+
+# One file of picture and sound, as the index's authors took it; where there is none, the picture alone will do.
+_FORMAT = "best[ext=mp4]/bestvideo[ext=mp4][vcodec^=avc1][height<=720]/bestvideo[height<=720]/best/bestvideo"
 
 # What yt-dlp says when a video will not come back; anything it does not say is worth another attempt.
 _GONE = (
@@ -21,20 +36,32 @@ _GONE = (
     "http error 404",
     "http error 410",
 )
-_WALL = ("not a bot", "http error 429", "too many requests", "captcha")
+# "Video unavailable. This content isn't available, try again later" is said to a session that asked too often, so walls
+# are looked for first. A 403 for the media itself is the same (yt-dlp's wiki, "Common YouTube Errors").
+_WALL = (
+    "not a bot",
+    "rate-limited",
+    "try again later",
+    "http error 429",
+    "http error 403",
+    "too many requests",
+    "captcha",
+)
+# Domain, subdomains too, path, https only, expiry, name, value; tabs between them.
+_COOKIE = re.compile(r"(?:#HttpOnly_)?[^#\s]\S*\t(?:TRUE|FALSE)\t[^\t]+\t(?:TRUE|FALSE)\t[0-9.]*\t[^\t]*\t[^\t]*")
 
 
-class WallError(FetchError):
-    """The host has had enough of us: asking on would make it worse."""
-
-
-def fetch(url: str, target: Path, settings: DownloadSettings) -> None:
-    """Downloads one video, the best file that has sound and picture in one MP4, as the index's authors did.
+def fetch(url: str, target: Path, settings: DownloadSettings) -> bool:
+    """Downloads one video.
 
     Args:
         url: An address built from a checked id; yt-dlp follows it wherever it leads.
         target: The file to write.
         settings: Time-outs, size limit, cookies.
+
+    Returns:
+        Whether it came in pieces that were each checked; else its container has to tell whether it is whole, as yt-dlp
+        takes a part that a host sends unasked for the file.
 
     Raises:
         WallError: YouTube asks for a login or for patience.
@@ -42,14 +69,21 @@ def fetch(url: str, target: Path, settings: DownloadSettings) -> None:
     """
     import yt_dlp  # a second of imports that only this host needs
 
+    pieces = False
+
     def limit(progress: dict[str, Any]) -> None:
-        if progress.get("downloaded_bytes", 0) > settings.max_bytes:
+        nonlocal pieces
+        pieces = pieces or progress.get("fragment_count") is not None
+        count, elapsed = progress.get("downloaded_bytes") or 0, progress.get("elapsed") or 0
+        if count > settings.max_bytes:
             raise FetchError(f"too large: more than download.max_bytes, {settings.max_bytes}", retriable=False)
+        if elapsed > PATIENCE and count / elapsed < THROTTLED and progress.get("status") == "downloading":
+            raise WallError(f"throttled: {count / elapsed / 1024:.0f} KiB a second", retriable=True)
 
     # yt-dlp takes ".part" at the end of a name for its own doing and strips it.
     arriving = target.with_name(f"{target.name}.mp4")
     options = {
-        "format": "best[ext=mp4]/best",
+        "format": _FORMAT,
         "outtmpl": {"default": str(arriving).replace("%", "%%")},
         "overwrites": True,
         "continuedl": False,
@@ -65,11 +99,14 @@ def fetch(url: str, target: Path, settings: DownloadSettings) -> None:
         "fixup": "never",
         "allow_playlist_files": False,
         "socket_timeout": settings.timeout,
-        "retries": settings.retries,
+        # A retry of its own would go on where it broke off, and believe whatever part it is then given.
+        "retries": 0,
         "extractor_retries": settings.retries,
+        "retry_sleep_functions": {"extractor": lambda tries: settings.backoff * 2**tries},
         "max_filesize": settings.max_bytes,
         "progress_hooks": [limit],
-        "cookiefile": str(settings.cookies) if settings.cookies else None,
+        # A copy: yt-dlp writes the jar back at its end, and a kill must not cost the user the file.
+        "cookiefile": io.StringIO(cookie_text(settings.cookies)) if settings.cookies else None,
     }
     try:
         with yt_dlp.YoutubeDL(options) as session:
@@ -77,10 +114,31 @@ def fetch(url: str, target: Path, settings: DownloadSettings) -> None:
         if not arriving.is_file():
             raise FetchError("no video: none came, or one above download.max_bytes", retriable=False)
         arriving.replace(target)
+        return pieces
     except yt_dlp.utils.YoutubeDLError as error:
         raise _failure(str(error)) from error
     finally:
         arriving.unlink(missing_ok=True)
+
+
+def cookie_text(path: Path) -> str:
+    """Reads the cookies of a cookies.txt; what is no cookie is left out, as yt-dlp would print it, secrets and all.
+
+    Raises:
+        ConfigError: It cannot be read, or holds no cookie in Netscape's format.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise ConfigError(f"download.cookies: {path} cannot be read ({reason}); export it from the browser") from error
+    cookies = [line for line in lines if _COOKIE.fullmatch(line)]
+    if not cookies:
+        raise ConfigError(
+            f"download.cookies: {path} holds no cookie in Netscape's format; export cookies.txt from a browser that is "
+            "logged in"
+        )
+    return "\n".join(["# Netscape HTTP Cookie File", *cookies, ""])
 
 
 class _Silent:

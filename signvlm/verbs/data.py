@@ -8,6 +8,7 @@ import click
 
 from data_engineering.errors import RunError
 from signvlm.command import configured, print_lines, print_report, verb
+from signvlm.console import watched
 
 if TYPE_CHECKING:
     from signvlm.config import Config
@@ -15,18 +16,38 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--limit", type=click.IntRange(min=1), help="Attempt at most this many clips.")
+@click.option("--only-host", "only_hosts", multiple=True, metavar="HOST", help="Ask this host alone; may be repeated.")
+@click.option("--cookies", type=click.Path(path_type=Path, dir_okay=False), help="A cookies.txt for YouTube's wall.")
+@click.option("--retry-failed", is_flag=True, help="Ask again for what failed for good in an earlier run.")
+@click.option("--dry-run", is_flag=True, help="Say what would be asked of whom; send nothing.")
 @verb
 @configured
-def download(config: "Config", limit: int | None) -> None:
+def download(
+    config: "Config",
+    limit: int | None,
+    only_hosts: tuple[str, ...],
+    cookies: Path | None,
+    retry_failed: bool,
+    dry_run: bool,
+) -> None:
     """Fetch the clips of the index, politely and resumably.
 
     \b
     Example: signvlm download --config params/internvl3_5_2b.yaml --limit 100
+             signvlm download --dry-run
+             signvlm download --only-host youtube --cookies cookies.txt
     """
-    from data_engineering.download import download as run
+    given = {"limit": limit, "only_hosts": only_hosts, "cookies": cookies}
+    settings = config.download.model_copy(update={name: value for name, value in given.items() if value})
+    if dry_run:
+        from data_engineering.dry_run import dry_run as rehearse
 
-    settings = config.download if limit is None else config.download.model_copy(update={"limit": limit})
-    print_report(run(config.data, settings, config.model.prompt))
+        print_report(rehearse(config.data, settings, retry_failed=retry_failed))
+    else:
+        from data_engineering.download import download as run
+
+        prompt = config.model.prompt
+        print_report(run(config.data, settings, prompt, retry_failed=retry_failed, progress=watched()))
 
 
 @click.command()
@@ -49,7 +70,8 @@ def validate(config: "Config", clips: tuple[Path, ...]) -> None:
         if failed:
             raise RunError(f"{failed} of {len(clips)} files cannot be used; the reasons stand above")
     else:
-        print_report(run(config.data, config.download, config.validate_, config.preprocess, config.model.prompt))
+        sections = (config.data, config.download, config.validate_, config.preprocess)
+        print_report(run(*sections, config.model.prompt, progress=watched()))
 
 
 @click.command()
@@ -63,4 +85,4 @@ def preprocess(config: "Config") -> None:
     """
     from data_engineering.preprocess import preprocess as run
 
-    print_report(run(config.data, config.preprocess))
+    print_report(run(config.data, config.preprocess, progress=watched()))

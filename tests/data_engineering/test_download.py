@@ -8,17 +8,11 @@ from typing import Any
 
 import pytest
 from loopback import Loopback, greys, loopback, write_clip
+from roots import PROMPT, Root, hosts
 
-from data_engineering import youtube
-from data_engineering.attempts import trimmed
-from data_engineering.clip import Manifests
 from data_engineering.download import download
 from data_engineering.errors import ConfigError, RunError
-from data_engineering.net import FetchError
-from data_engineering.report import Report
 from data_engineering.settings import DataSettings, DownloadSettings
-
-PROMPT = "Which sign is this?"
 
 
 @pytest.fixture
@@ -30,33 +24,6 @@ def server() -> Iterator[Loopback]:
 @pytest.fixture
 def clip(tmp_path: Path) -> bytes:
     return write_clip(tmp_path / "source.mp4").read_bytes()
-
-
-class Root:
-    """A data root with an index of (video_id, url) pairs, and the polite settings without the waiting."""
-
-    def __init__(self, folder: Path, urls: dict[str, str], **fields: Any) -> None:
-        self.path = folder / "root"
-        instances = [
-            {"video_id": name, "split": "train", "signer_id": 1, "url": url, "instance_id": 5} | fields
-            for name, url in urls.items()
-        ]
-        index = folder / "index.json"
-        index.write_text(json.dumps([{"gloss": "book", "instances": instances}]), encoding="utf-8")
-        self.data = DataSettings(root=self.path, index=index)
-
-    def download(self, **changes: Any) -> Report:
-        polite = {"pause": 0.0, "timeout": 5.0, "retries": 0, "allow_hosts": ("127.0.0.1",)}
-        return download(self.data, DownloadSettings(**(polite | changes)), PROMPT, progress=False)
-
-    def files(self) -> list[str]:
-        return sorted(path.name for path in (self.path / "raw_videos").iterdir())
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.path / "downloads.jsonl").read_text(encoding="utf-8").splitlines()]
-
-    def rows(self) -> list[dict[str, Any]]:
-        return json.loads(Manifests(self.path).cleaned.read_text(encoding="utf-8"))
 
 
 def test_a_clip_is_saved_noted_and_listed(tmp_path: Path, server: Loopback, clip: bytes) -> None:
@@ -72,7 +39,7 @@ def test_a_clip_is_saved_noted_and_listed(tmp_path: Path, server: Loopback, clip
     assert (row["gloss"], row["prompt"], row["instance_id"]) == ("book", PROMPT, 5)
     assert row["video_path"] == str(root.path / "raw_videos" / "00042.mp4")
     assert report.counts == {"clips expected": 1, "there": 1, "new": 1, "missing": 0}
-    assert f"{server.host}: 1 new" in "\n".join(report.lines())
+    assert hosts(report) == {server.host: {"host": server.host, "there": "1", "new": "1"}}
 
 
 def test_an_address_of_several_clips_is_asked_once(tmp_path: Path, server: Loopback, clip: bytes) -> None:
@@ -125,8 +92,9 @@ def test_a_second_run_asks_only_for_what_may_still_come(tmp_path: Path, server: 
     assert server.asked == ["/busy"]
     assert root.files() == ["busy.mp4", "good.mp4"]
     assert report.reused == 1
-    assert "1 failed before" in "\n".join(report.lines())
-    assert "(HTTP 404 x1)" in "\n".join(report.lines())
+    assert hosts(report)[server.host]["before"] == "1"
+    assert hosts(report)[server.host]["why"] == "HTTP 404 x1"
+    assert any("--retry-failed" in note for note in report.notes)
 
 
 def test_a_lost_file_is_fetched_again(tmp_path: Path, server: Loopback, clip: bytes) -> None:
@@ -181,9 +149,10 @@ def test_a_dead_host_is_found_out_cleared_and_left_alone(tmp_path: Path, server:
     assert len(server.asked) == 4
     assert root.files() == []
     assert root.rows() == []
-    text = "\n".join(report.lines())
-    assert "5 not asked" in text
-    assert "dead: one body" in text
+    row = hosts(report)[server.host]
+    assert (row["failed"], row["not asked"]) == ("4", "5")
+    assert "Dead: one body" in row["why"]
+    assert report.counts["new"] == 0
     assert {line["reason"].partition(":")[0] for line in root.lines()[3:]} == {"placeholder"}
     server.asked.clear()
     root.download()
@@ -213,7 +182,7 @@ def test_a_host_that_is_not_there_is_given_up_for_this_run(tmp_path: Path) -> No
         base = gone.base
     root = Root(tmp_path, {f"{n}": f"{base}/{n}" for n in range(9)})
     report = root.download()
-    assert "6 not asked" in "\n".join(report.lines())
+    assert next(iter(hosts(report).values()))["not asked"] == "6"
     assert len(root.lines()) == 3
     assert all(line["retriable"] for line in root.lines())
 
@@ -223,7 +192,8 @@ def test_an_address_inside_the_network_is_refused(tmp_path: Path, server: Loopba
     root = Root(tmp_path, {"a": url, "b": server.redirect("/b", "http://169.254.169.254/latest")})
     report = root.download(allow_hosts=())
     assert server.asked == []
-    assert "2 refused (not public x2)" in "\n".join(report.lines())
+    assert hosts(report)[server.host]["refused"] == "2"
+    assert hosts(report)[server.host]["why"] == "not public x2"
     root.download()
     assert server.asked == ["/a", "/b"]
     assert root.lines()[-1]["status"] == "refused"
@@ -256,7 +226,7 @@ def test_two_hosts_are_asked_at_the_same_time(tmp_path: Path, clip: bytes) -> No
 
 def test_a_clip_without_an_address_is_said(tmp_path: Path) -> None:
     report = Root(tmp_path, {"a": ""}).download()
-    assert "no address: 1 absent" in "\n".join(report.lines())
+    assert hosts(report)["(no address)"]["why"] == "1 no address"
 
 
 def test_aslpro_is_asked_from_its_own_pages() -> None:
@@ -273,71 +243,6 @@ def test_a_flash_file_is_converted_or_named_unconvertible(tmp_path: Path, server
     assert root.files() == ["a.mp4"]
     assert len(greys(root.path / "raw_videos" / "a.mp4")) == 25
     assert root.lines()[-1]["reason"].startswith("unconvertible")
-
-
-def test_a_compilation_is_fetched_once_and_cut_by_time(tmp_path: Path) -> None:
-    """It runs at 50 frames a second; the index counts in 25ths of a second all the same."""
-    root = Root(tmp_path, {})
-    instances = [
-        {"video_id": name, "split": "train", "signer_id": 1, "url": url, "frame_start": start, "frame_end": end}
-        for name, url, start, end in (
-            ("a", "https://www.youtube.com/watch?v=abcdefghijk", 11, 20),
-            ("b", "https://youtu.be/abcdefghijk", 31, 50),
-        )
-    ]
-    root.data.index.write_text(json.dumps([{"gloss": "book", "instances": instances}]), encoding="utf-8")
-    kept = root.path / "raw_videos" / "compilations"
-    kept.mkdir(parents=True)
-    write_clip(kept / "abcdefghijk.mp4", frames=120, fps=50)
-    report = root.download()
-    assert report.counts["new"] == 2
-    first = greys(root.path / "raw_videos" / "a.mp4")
-    second = greys(root.path / "raw_videos" / "b.mp4")
-    # Frame 11 of 25 a second begins at 0.4 s: the file's 20th frame, a grey of 40.
-    assert len(first) == 20
-    assert first == pytest.approx(range(40, 80, 2), abs=3)
-    assert len(second) == 40
-    assert second[0] == pytest.approx(120, abs=3)
-    assert trimmed(root.path) == {"a", "b"}
-
-
-def ytdlp(root: Path, url: str, **changes: Any) -> Path:
-    target = root / "100%(title)s.part"
-    youtube.fetch(url, target, DownloadSettings(timeout=5.0, retries=0, **changes))
-    return target
-
-
-def test_ytdlp_writes_where_it_is_told(tmp_path: Path, server: Loopback, clip: bytes) -> None:
-    target = ytdlp(tmp_path, server.serve("/watch.mp4", clip, Content_Type="video/mp4"))
-    assert target.read_bytes() == clip
-    assert {path.name for path in tmp_path.iterdir()} == {"source.mp4", target.name}
-
-
-def test_ytdlp_s_failures_are_told_apart(tmp_path: Path, server: Loopback, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(FetchError, match="gone") as caught:
-        ytdlp(tmp_path, server.base + "/missing.mp4")
-    assert not caught.value.retriable
-    with pytest.raises(youtube.WallError):
-        ytdlp(tmp_path, server.serve("/busy.mp4", b"", 429))
-    with pytest.raises(FetchError) as caught:
-        ytdlp(tmp_path, server.serve("/broken.mp4", b"", 500))
-    assert caught.value.retriable
-    assert "\x1b" not in str(caught.value)
-    assert capfd.readouterr() == ("", "")
-
-
-def test_ytdlp_knows_a_host_that_is_not_there(tmp_path: Path) -> None:
-    with loopback() as gone:
-        base = gone.base
-    with pytest.raises(FetchError) as caught:
-        ytdlp(tmp_path, f"{base}/a.mp4")
-    assert caught.value.retriable
-    assert not caught.value.answered
-
-
-def test_ytdlp_is_held_to_the_byte_limit(tmp_path: Path, server: Loopback, clip: bytes) -> None:
-    with pytest.raises(FetchError, match="max_bytes"):
-        ytdlp(tmp_path, server.serve("/a.mp4", clip, Content_Type="video/mp4"), max_bytes=100)
 
 
 def test_words_that_the_index_lacks_are_said(tmp_path: Path) -> None:

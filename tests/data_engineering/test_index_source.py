@@ -18,7 +18,7 @@ def test_an_index_with_the_right_hash_gets_its_name(tmp_path: Path) -> None:
         url = server.serve("/blob", b"hello\n")
         # The hash that `echo hello | git hash-object --stdin` prints.
         fetch_index(
-            tmp_path / "deep" / "i.json", SETTINGS, IndexSource(url, "ce013625030ba8dba906f756967f9e9ca394464a")
+            tmp_path / "deep" / "i.json", SETTINGS, IndexSource((url,), "ce013625030ba8dba906f756967f9e9ca394464a")
         )
     assert (tmp_path / "deep" / "i.json").read_bytes() == b"hello\n"
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["i.json"]
@@ -27,7 +27,7 @@ def test_an_index_with_the_right_hash_gets_its_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("status", "said"), [(200, "hash"), (404, "HTTP 404")])
 def test_anything_else_leaves_nothing_and_says_how_to_get_it(tmp_path: Path, status: int, said: str) -> None:
     with loopback() as server, pytest.raises(RunError, match=said) as caught:
-        fetch_index(tmp_path / "i.json", SETTINGS, IndexSource(server.serve("/blob", b"other", status), "ce01"))
+        fetch_index(tmp_path / "i.json", SETTINGS, IndexSource((server.serve("/blob", b"other", status),), "ce01"))
     assert "yourself" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []

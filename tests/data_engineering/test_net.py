@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from loopback import Loopback, loopback
 
+from data_engineering.addresses import AddressRefusedError, is_public
 from data_engineering.errors import RunError
-from data_engineering.net import AddressRefusedError, Fetcher, FetchError, is_public
+from data_engineering.net import Fetcher, FetchError
 
 
 @pytest.fixture
