@@ -12,8 +12,8 @@ from data_engineering.synthetic.signer import Signer
 Flags = NDArray[np.bool_]
 
 # Distance of the camera and height of the frame, in shoulder widths.
-_DISTANCE, _HEIGHT = 7.0, 2.5
-_ORIGIN_DOWN = 0.512
+_DISTANCE, _HEIGHT = 7.0, 2.6
+_ORIGIN_DOWN = 0.556
 
 _FINGERS = ("index", "middle", "ring", "little")
 _HAND = (

@@ -18,8 +18,12 @@ from data_engineering.synthetic.timing import Timing, ease
 HAND, UPPER_ARM, FOREARM = 0.46, 0.74, 0.66
 NECK = np.array([0.0, -0.40, 0.04])
 _REST_SHAPE = RELAXED
+_PASSING = frame(DIRECTIONS["forward"] + [-0.3, 0, 0], DIRECTIONS["in"] + DIRECTIONS["down"])
+# How far a wrist bends, degrees: towards the palm and the back of the hand, towards the little finger and the thumb.
+# Norms of active motion are 80, 70, 30, 20 (American Academy of Orthopaedic Surgeons 1965); supple hands exceed them.
+_WRIST_FLEXION, _WRIST_DEVIATION = (85.0, 78.0), (42.0, 32.0)
 # Movements in shoulder widths (nod, wave and twist: degrees) at size medium and amplitude 1.
-_SPAN = {"tap": 0.21, "path": 0.48, "circle": 0.20, "shake": 0.20, "nod": 55.0, "wave": 34.0, "twist": 48.0}
+_SPAN = {"tap": 0.24, "path": 0.48, "circle": 0.20, "shake": 0.20, "nod": 55.0, "wave": 34.0, "twist": 48.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,9 @@ def perform(sign: Sign, signer: Signer, times: Array, when: Timing, rng: np.rand
     if sign.hands in ("symmetric", "alternating"):
         strokes.append(_stroke(sign, u, amplitude, place, length, None, second=True))
     elif base is not None:
-        shape, turn, wrist = base
+        shape, turn, wrist, middle = base
         moving = _offset(sign, u, amplitude, second=False) * [-1, 1, 1] if sign.base_moves == "yes" else 0.0
-        strokes.append(_Held(np.broadcast_to(shape, (len(u), len(shape))), turn, wrist + moving))
+        strokes.append(_Held(np.broadcast_to(shape, (len(u), len(shape))), turn, wrist + moving, middle))
     else:
         strokes.append(None)
 
@@ -81,17 +85,19 @@ def perform(sign: Sign, signer: Signer, times: Array, when: Timing, rng: np.rand
         rest_turn = frame(DIRECTIONS["down"] + [-0.12, 0, 0.1], DIRECTIONS["in"])
         rest_wrist = np.array(signer.rest) * [1, 1, 1] + rng.normal(0, 0.012, 3) + body
         weight = w if stroke else np.zeros_like(w)
-        shape, turn, wrist = stroke or (_REST_SHAPE[None], rest_turn, rest_wrist)
-        turn = slerp(
-            rest_turn, multiply(turn, multiply(tilt[0], multiply(tilt[1], tilt[2]))) if stroke else turn, weight
-        )
+        shape, turn, wrist = stroke[:3] if stroke else (_REST_SHAPE[None], rest_turn, rest_wrist)
+        if stroke:
+            turn = multiply(turn, multiply(tilt[0], multiply(tilt[1], tilt[2])))
+        # Up and down past the body, a hand points forward on its way: the forearm leads it there.
+        turn = slerp(slerp(rest_turn, _PASSING, weight), slerp(_PASSING, turn, weight), weight)
         turned = to_matrix(turn)
         # The hand takes its shape early in the preparation and keeps it well into the retraction.
         formed = np.clip(weight * 1.6, 0, 1)[:, None]
         shape = _REST_SHAPE + (shape - _REST_SHAPE) * formed
         bow = (weight * (1 - weight))[:, None] * np.array([0.3, 0, 1.1])
         target = rest_wrist + (wrist - rest_wrist) * weight[:, None] + bow
-        arm = _arm(shoulders, target, turned[:, :, 0], signer.arm)
+        grip = length * weight[:, None] * (stroke.grip if stroke else 0.0)
+        arm, turned = _within_reach(shoulders, target, turned, grip, signer.arm)
         hand = hand_points(shape, turned, arm[:, 2], length)
         mirror = np.array([1.0 if side == 0 else -1.0, 1, 1])
         arms.append(arm * mirror)
@@ -107,11 +113,13 @@ class _Held(NamedTuple):
         shape: (T, 25) or (25,) handshape.
         turn: (T, 4) or (4,) rotation.
         wrist: (T, 3).
+        grip: (T, 3) or (3,) where the contact lies in the hand's own frame, hand lengths.
     """
 
     shape: Array
     turn: Array
     wrist: Array
+    grip: Array
 
 
 class _Places:
@@ -139,8 +147,8 @@ def _stroke(
     if sign.end_shape:
         shape = shape + progress * (HANDSHAPES[sign.end_shape] - shape)
     if sign.movement == "wiggle":
-        play = np.sin(2 * np.pi * 3 * u[:, None] + np.array([0, 1.7, 3.4, 5.1])) * 16 + 12
-        shape[:, 0:12:3] += play * np.sin(np.pi * u)[:, None]
+        play = np.sin(2 * np.pi * 2 * u[:, None] + np.array([0, 1.7, 3.4, 5.1])) * 34 + 32
+        shape[:, 0:12:3] += play * np.sqrt(np.abs(np.sin(np.pi * u)))[:, None]
     turn = frame(DIRECTIONS[sign.fingers], DIRECTIONS[sign.palm])
     if sign.end_fingers or sign.end_palm:
         end = frame(DIRECTIONS[sign.end_fingers or sign.fingers], DIRECTIONS[sign.end_palm or sign.palm])
@@ -160,13 +168,15 @@ def _stroke(
         target = place.at(sign.location)
         if sign.movement == "line":
             target = target + (place.at(sign.to) - target) * ease(u)[:, None]
-    if second or sign.hands in ("symmetric", "alternating"):
-        # Two mirrored hands need room for each other.
-        target = np.maximum(target, [0.11, -9, -9])
-    target = target + _offset(sign, u, amplitude, second)
+    offset = _offset(sign, u, amplitude, second)
+    if sign.hands in ("symmetric", "alternating"):
+        # Two mirrored hands need room for each other, unless they tap each other.
+        room = 0.045 if sign.movement == "tap" else 0.11
+        target = np.maximum(target, [room - offset[:, 0].min(), -9, -9])
+    target = target + offset
     grip = contact_point(shape, sign.contact)
     wrist = target - length * np.einsum("tij,tj->ti", np.broadcast_to(turned, (len(u), 3, 3)), grip)
-    return _Held(shape, turn, wrist)
+    return _Held(shape, turn, wrist, grip)
 
 
 def _end_progress(sign: Sign, u: Array) -> Array:
@@ -179,6 +189,9 @@ def _offset(sign: Sign, u: Array, amplitude: float, second: bool) -> Array:
     span = _SPAN.get(sign.movement, 0.0) * SIZES[sign.size] * amplitude
     half = 0.5 if second and sign.hands == "alternating" else 0.0
     n = sign.repeats
+    if sign.movement == "tap" and n == 1 and not half:
+        # One touch stays; more than one go off in between and at the end.
+        return -span * (1 - ease(u / 0.6))[:, None] * DIRECTIONS[sign.direction]
     if sign.movement == "tap":
         return -span * (np.cos(np.pi * (n * u + half)) ** 2)[:, None] * DIRECTIONS[sign.direction]
     if sign.movement == "path":
@@ -213,13 +226,12 @@ def _base_hand(sign: Sign, place: _Places, length: float) -> _Held:
     turn = frame(DIRECTIONS[sign.base_fingers], DIRECTIONS[sign.base_palm])
     middle = contact_point(shape[None], _middle(sign.base_shape))[0]
     target = place.at("mid") * [0, 1, 1] + [-0.02, 0.08, 0]
-    return _Held(shape, turn, target - length * (to_matrix(turn) @ middle))
+    return _Held(shape, turn, target - length * (to_matrix(turn) @ middle), middle)
 
 
 def _on_base(sign: Sign, base: _Held, length: float) -> Array:
     """Where the dominant hand meets the base hand, in the dominant side's space: (T, 3)."""
-    shape, turn, wrist = base
-    middle = contact_point(shape[None], _middle(sign.base_shape))[0]
+    _, turn, wrist, middle = base
     touch = (wrist + length * (to_matrix(turn) @ middle)) * [-1, 1, 1]
     room = DIRECTIONS[sign.direction] if sign.movement == "tap" else DIRECTIONS["down"]
     return touch - 0.07 * room + [0, 0, 0.03]
@@ -227,6 +239,42 @@ def _on_base(sign: Sign, base: _Held, length: float) -> Array:
 
 def _middle(shape: str) -> str:
     return "knuckles" if shape in ("S", "A", "thumb-up") else "index_tip" if shape in ("1", "X") else "palm"
+
+
+def _within_reach(shoulder: Array, wrist: Array, turned: Array, grip: Array, scale: float) -> tuple[Array, Array]:
+    """The arm (T, 3, 3), and the hand's rotation (T, 3, 3) where the wrist bends no further than a wrist does.
+
+    Each round turns the hand back into the limits about its contact (`grip` (T, 3), in the hand's own frame), which
+    stays where it is; the arm follows. The last round turns the hand about the wrist.
+    """
+    contact = wrist + np.einsum("tij,tj->ti", turned, grip)
+    wanted = turned
+    for _ in range(3):
+        arm = _arm(shoulder, wrist, wanted[:, :, 0], scale)
+        turned = _bent_back(arm, wanted)
+        wrist = contact - np.einsum("tij,tj->ti", turned, grip)
+    arm = _arm(shoulder, wrist, wanted[:, :, 0], scale)
+    return arm, _bent_back(arm, wanted)
+
+
+def _bent_back(arm: Array, turned: Array) -> Array:
+    """Hand rotations (T, 3, 3) turned about the wrist, the shortest way, until it bends within its limits."""
+    forearm = arm[:, 2] - arm[:, 1]
+    forearm = forearm / np.linalg.norm(forearm, axis=1, keepdims=True)
+    along, across, beside = np.einsum("tij,ti->jt", turned, forearm)
+    bend = np.arctan2(np.hypot(across, beside), along)
+    # Bending towards the palm shows the forearm behind it, and so on.
+    flexion = np.where(across < 0, *np.deg2rad(_WRIST_FLEXION))
+    deviation = np.where(beside > 0, *np.deg2rad(_WRIST_DEVIATION))
+    size = np.maximum(np.hypot(across, beside), 1e-9)
+    limit = 1 / np.hypot(across / size / flexion, beside / size / deviation)
+    # Gently into the limit: a hand that stops dead would look it.
+    free = 0.75 * limit
+    bent = np.where(bend > free, free + (limit - free) * np.tanh((bend - free) / (limit - free)), bend)
+    axis = np.stack([np.zeros_like(size), -beside / size, across / size], axis=1)
+    half = (bend - bent)[:, None] / 2
+    back = to_matrix(np.concatenate([np.cos(half), np.sin(half) * axis], axis=1))
+    return turned @ back
 
 
 def _arm(shoulder: Array, wrist: Array, fingers: Array, scale: float) -> Array:
@@ -241,7 +289,7 @@ def _arm(shoulder: Array, wrist: Array, fingers: Array, scale: float) -> Array:
     distance = np.clip(distance, 0.5 * upper, 0.995 * (upper + fore))
     # A low hand lets the elbow hang behind it; a raised one takes it out to the side, clear of the trunk.
     low = ease((wrist[:, 1:2] - 0.45) / 0.6)
-    pole = np.array([1.3, 0.75, -0.15]) - 0.3 * fingers + low * [-0.55, 0.0, -1.2]
+    pole = np.array([1.3, 0.75, -0.15]) - 0.4 * fingers + low * [-0.55, 0.0, -1.2]
     pole[:, 0] = np.maximum(pole[:, 0], 0.5)
     pole -= (pole * axis).sum(axis=1, keepdims=True) * axis
     pole /= np.linalg.norm(pole, axis=1, keepdims=True)

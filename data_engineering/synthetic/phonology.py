@@ -50,7 +50,7 @@ for _one, _other in (
 
 MOVEMENTS: dict[str, str] = {
     "hold": "stays",
-    "tap": "touches the location, coming along `direction`, `repeats` times",
+    "tap": "touches the location, coming along `direction`, `repeats` times; a single touch stays",
     "path": "goes along `direction` from (in free space: through) the location",
     "line": "goes from the location to the location `to`",
     "circle": "circles in `plane`; `direction` is the turn that the viewer of a right-handed signer sees",

@@ -103,7 +103,6 @@ def _word(key: str, value: Any) -> Any:
 # Orientations (fingers, palm) that an arm reaches in comfort.
 _AT_HEAD = (
     ("up", "in"),
-    ("up", "forward"),
     ("up", "back"),
     ("up-in", "back"),
     ("up-in", "forward"),

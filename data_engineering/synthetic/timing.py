@@ -9,8 +9,8 @@ from data_engineering.synthetic.phonology import Sign
 from data_engineering.synthetic.signer import Signer
 
 PHASES = ("rest", "preparation", "stroke", "retraction")
-# Seconds. Eight frames over a clip of about 2.3 s see a repeat of this length at least twice.
-_MIN_STROKE, _SECONDS_PER_REPEAT = 0.95, 0.74
+# Seconds. Eight frames over a clip of about 2.9 s see a repeat of this length at least twice.
+_MIN_STROKE, _SECONDS_PER_REPEAT = 1.0, 0.88
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +46,5 @@ def timing(sign: Sign, signer: Signer, rng: np.random.Generator) -> Timing:
     """Draws a clip's timing: longer strokes for repeats, all of it at the signer's pace."""
     pace = signer.speed * rng.uniform(0.92, 1.08)
     stroke = max(_MIN_STROKE, _SECONDS_PER_REPEAT * sign.repeats) * rng.uniform(0.97, 1.1)
-    lengths = np.array([rng.uniform(0.03, 0.2), 0.42 / pace, stroke / pace, 0.38 / pace, rng.uniform(0.03, 0.2)])
+    lengths = np.array([rng.uniform(0.03, 0.15), 0.45 / pace, stroke / pace, 0.45 / pace, rng.uniform(0.03, 0.15)])
     return Timing(*(float(value) for value in np.cumsum(lengths)))

