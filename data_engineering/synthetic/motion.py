@@ -19,6 +19,7 @@ HAND, UPPER_ARM, FOREARM = 0.46, 0.74, 0.66
 NECK = np.array([0.0, -0.40, 0.04])
 _REST_SHAPE = RELAXED
 _PASSING = frame(DIRECTIONS["forward"] + [-0.3, 0, 0], DIRECTIONS["in"] + DIRECTIONS["down"])
+_WHOLE_STROKE = np.linspace(0, 1, 33)
 # How far a wrist bends, degrees: towards the palm and the back of the hand, towards the little finger and the thumb.
 # Norms of active motion are 80, 70, 30, 20 (American Academy of Orthopaedic Surgeons 1965); supple hands exceed them.
 _WRIST_FLEXION, _WRIST_DEVIATION = (85.0, 78.0), (42.0, 32.0)
@@ -168,12 +169,12 @@ def _stroke(
         target = place.at(sign.location)
         if sign.movement == "line":
             target = target + (place.at(sign.to) - target) * ease(u)[:, None]
-    offset = _offset(sign, u, amplitude, second)
     if sign.hands in ("symmetric", "alternating"):
         # Two mirrored hands need room for each other, unless they tap each other.
         room = 0.045 if sign.movement == "tap" else 0.11
-        target = np.maximum(target, [room - offset[:, 0].min(), -9, -9])
-    target = target + offset
+        inwards = _offset(sign, _WHOLE_STROKE, amplitude, second)[:, 0].min()
+        target = np.maximum(target, [room - inwards, -9, -9])
+    target = target + _offset(sign, u, amplitude, second)
     grip = contact_point(shape, sign.contact)
     wrist = target - length * np.einsum("tij,tj->ti", np.broadcast_to(turned, (len(u), 3, 3)), grip)
     return _Held(shape, turn, wrist, grip)
@@ -189,7 +190,7 @@ def _offset(sign: Sign, u: Array, amplitude: float, second: bool) -> Array:
     span = _SPAN.get(sign.movement, 0.0) * SIZES[sign.size] * amplitude
     half = 0.5 if second and sign.hands == "alternating" else 0.0
     n = sign.repeats
-    if sign.movement == "tap" and n == 1 and not half:
+    if sign.movement == "tap" and n == 1 and sign.hands != "alternating":
         # One touch stays; more than one go off in between and at the end.
         return -span * (1 - ease(u / 0.6))[:, None] * DIRECTIONS[sign.direction]
     if sign.movement == "tap":
