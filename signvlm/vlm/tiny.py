@@ -44,7 +44,7 @@ CHAT_TEMPLATE = """\
 """
 
 
-def make_processor(corpus: Iterable[str], vocabulary: int = 640, image_size: int = IMAGE_SIZE) -> InternVLProcessor:
+def make_processor(corpus: Iterable[str], vocabulary: int = 768, image_size: int = IMAGE_SIZE) -> InternVLProcessor:
     """Builds a processor around a byte-level BPE tokenizer trained on a corpus.
 
     Args:

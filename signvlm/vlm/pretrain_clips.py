@@ -1,0 +1,115 @@
+"""What the tiny base is shown before it meets a task: fresh clips of signs composed at random, under invented words.
+
+No sign of `params/signs.yaml` takes part, neither its parameters nor its word.
+"""
+
+import functools
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from data_engineering.synthetic.camera import KEYPOINTS
+from data_engineering.synthetic.clips import render_clip
+from data_engineering.synthetic.phonology import Sign, describe, parameters
+from data_engineering.synthetic.signer import Signer
+from data_engineering.synthetic.signs import load_signs, random_sign
+from signvlm.config import PROMPT
+from signvlm.vlm.tiny import IMAGE_SIZE
+
+NUM_FRAMES = 8
+DESCRIBE = "Describe this sign: hands, handshape, location, contact, fingers, palm, movement."
+# Signers are right-handed but for one in eight; a mirrored clip is a left-handed signer's, and the same sign.
+MIRRORED = 0.25
+# Parts of invented words. They reach every letter and most of the pairs that English words are made of: an output
+# token that was never right in pre-training stays hard to say for a fine-tuning that leaves the embeddings as they are.
+_ONSETS = (
+    *("b", "bl", "br", "c", "ch", "cl", "cr", "d", "dr", "f", "fl", "fr", "g", "gl", "gr", "h", "j", "k", "kn", "l"),
+    *("m", "n", "p", "pl", "pr", "qu", "r", "s", "sc", "sh", "sl", "sm", "sp", "st", "str", "t", "th", "tr", "tw"),
+    *("v", "w", "wh", "y", "z", ""),
+)
+_NUCLEI = ("a", "e", "i", "o", "u", "a", "e", "i", "o", "u", "ai", "ea", "ee", "ie", "oa", "oo", "ou", "ay", "ow", "y")
+_CODAS = (
+    *("", "", "", "b", "ck", "d", "er", "ft", "g", "k", "l", "ll", "m", "n", "nd", "ng", "nk", "nt", "p", "r", "rd"),
+    *("s", "ss", "st", "t", "th", "x", "ve", "se", "te", "le", "ne"),
+)
+_OPPOSITE = {"left": "right", "right": "left"}
+_SWAPPED = [KEYPOINTS.index("_".join(_OPPOSITE.get(word, word) for word in name.split("_"))) for name in KEYPOINTS]
+
+
+class FreshClips(Dataset):
+    """Clips rendered when they are read, each a function of the seed and its number alone.
+
+    Every second clip is of a sign that has a word; the others are of signs composed for this one clip.
+    """
+
+    def __init__(self, seed: int, stage: int, count: int, named: list[tuple[str, Sign]]) -> None:
+        """Args: seed, stage: of the draws. count: clips. named: words and their signs."""
+        self.seed, self.stage, self.count, self.named = seed, stage, count, named
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        rng = np.random.default_rng([self.seed, self.stage, number])
+        word, sign = self.named[rng.integers(len(self.named))] if number % 2 == 0 else ("", unseen(rng))
+        signer = Signer.sample(rng)
+        frames, keypoints = render_clip(sign, signer, int(rng.integers(2**31)), num_frames=NUM_FRAMES, size=IMAGE_SIZE)
+        if rng.random() < MIRRORED:
+            frames, keypoints = mirrored(frames, keypoints)
+        return {"clip_id": str(number), "word": word, "sign": sign, "frames": frames, "keypoints": keypoints}
+
+
+def mirrored(frames: np.ndarray, keypoints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mirrors a clip: frames uint8 (T, S, S, 3); key points (T, 64, 3), x in 0..1, left and right exchanged."""
+    keypoints = keypoints[:, _SWAPPED].copy()
+    keypoints[..., 0] = 1 - keypoints[..., 0]
+    return np.ascontiguousarray(frames[:, :, ::-1]), keypoints
+
+
+@functools.cache
+def _shipped() -> frozenset[tuple[object, ...]]:
+    return frozenset(parameters(sign) for sign in load_signs().values())
+
+
+def unseen(rng: np.random.Generator) -> Sign:
+    """Composes a sign whose parameters are none of the shipped signs'."""
+    while True:
+        sign = random_sign(rng)
+        if parameters(sign) not in _shipped():
+            return sign
+
+
+def description(sign: Sign) -> str:
+    """Returns a sign's phonology as one line of words."""
+    return ", ".join(describe(sign).values())
+
+
+def invented_word(rng: np.random.Generator) -> str:
+    """Draws a word of one to three syllables; one in eight is two words, one in eight each is Capital and CAPITAL."""
+
+    def word() -> str:
+        syllables = [str(rng.choice(_ONSETS)) + str(rng.choice(_NUCLEI)) for _ in range(rng.choice((1, 2, 2, 3)))]
+        return "".join(syllables) + str(rng.choice(_CODAS))
+
+    text = f"{word()} {word()}" if rng.random() < 1 / 8 else word()
+    return (text.title(), text.upper(), *[text] * 6)[rng.integers(8)]
+
+
+def invented(count: int, seed: int) -> list[tuple[str, Sign]]:
+    """Composes `count` signs, each with an invented word that is no shipped sign's, whole or in part."""
+    rng = np.random.default_rng([seed, 99])
+    taken = {part for gloss in load_signs() for part in gloss.casefold().split("-")}
+    named: dict[str, Sign] = {}
+    while len(named) < count:
+        word = invented_word(rng)
+        if not taken & set(word.casefold().split()):
+            named.setdefault(word, unseen(rng))
+    return list(named.items())
+
+
+def corpus(seed: int) -> list[str]:
+    """Texts for the tokenizer: the prompts, invented words, and descriptions as they will occur."""
+    rng = np.random.default_rng([seed, 98])
+    descriptions = [description(random_sign(rng)) for _ in range(2000)]
+    return [*[PROMPT, DESCRIBE] * 500, *[invented_word(rng) for _ in range(20_000)], *descriptions]
