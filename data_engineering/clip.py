@@ -20,8 +20,8 @@ class Clip:
     Attributes:
         video_id: `[A-Za-z0-9_-]{1,32}`; the file is `<root>/raw_videos/<video_id>.mp4`.
         gloss: The sign's name as in the index.
-        split: `train`, `validation` or `test`.
-        signer_id: Whoever signs, as in the index.
+        split: `train`, `validation` or `test`; "" where the index gives none and none has been drawn yet.
+        signer_id: Whoever signs, as in the index; "" where nobody says.
         source: Where the clip comes from (a site's short name).
         url: Its address at that site, or "".
         bbox: The signer's box (xmin, ymin, xmax, ymax) in pixels of the indexed file, or None.
@@ -29,6 +29,7 @@ class Clip:
         frame_end: Last frame at `fps`, or -1 for the end of the file.
         fps: The clock of frame_start and frame_end in frames a second (WLASL: always 25, NOT the file's rate).
         extra: The entry's further fields, kept as they are.
+        own_file: The absolute path of a clip of the user's own, read where it lies; "" for one in raw_videos.
     """
 
     video_id: str
@@ -42,12 +43,19 @@ class Clip:
     frame_end: int = -1
     fps: float = 25.0
     extra: Mapping[str, Any] = field(default_factory=dict)
+    own_file: str = ""
+
+    def path(self, root: Path) -> Path:
+        """Returns where the clip's file lies."""
+        return Path(self.own_file) if self.own_file else video_path(root, self.video_id)
 
     def row(self, root: Path, prompt: str) -> dict[str, Any]:
         """Returns the manifest row: {prompt, video_path, gloss, + the record's own fields}."""
         fields = asdict(self)
         extra = fields.pop("extra")
-        return {"prompt": prompt, "video_path": str(video_path(root, self.video_id)), **extra, **fields}
+        if not self.own_file:
+            del fields["own_file"]
+        return {"prompt": prompt, "video_path": str(self.path(root)), **extra, **fields}
 
 
 def video_path(root: Path, video_id: str) -> Path:

@@ -50,7 +50,7 @@ def summary(
         splits[clip.split][state] += 1
     covered = {row["gloss"] for row in rows}
     bodies = Counter(row["media"]["sha256"] for row in rows)
-    notes = _told(rows)
+    notes = [*wanted.notes, *_told(rows)]
     if strays:
         named = ", ".join(strays[:5]) + (", ..." if len(strays) > 5 else "")
         notes.append(f"{len(strays)} files in raw_videos are not in the selection and are left alone: {named}")

@@ -13,10 +13,11 @@ import cv2
 
 from data_engineering.reasons import ClipError
 from data_engineering.settings import PreprocessSettings, ValidateSettings
+from data_engineering.state import sha256
 from data_engineering.video import clip_frames, survey
 
 # Judgements of another version of this module are not reused.
-_VERSION = 5
+_VERSION = 6
 # As many frames are read the way training reads them, as a last check; their size does not matter.
 _CHECK_SIZE = 32
 _THUMBNAILS = 5
@@ -46,17 +47,20 @@ class Job:
     limits: ValidateSettings
     preprocess: PreprocessSettings
 
-    def stamp(self) -> str:
-        """Identifies the file's state and all that its judgement depends on."""
-        try:
-            status = self.path.stat()
-            state: tuple[int, ...] = (status.st_size, status.st_mtime_ns)
-        except OSError:
-            state = ()
-        limits = self.limits.model_dump(exclude={"workers", "timeout", "max_memory"})
-        shown = self.preprocess.model_dump(include={"cut_black", "num_frames", "stored_frames"})
-        told = [_VERSION, state, self.frame_start, self.frame_end, self.fps, self.trimmed, limits, shown]
+    def stamp(self, settings: str) -> str:
+        """Identifies all that the judgement depends on beside the file; `settings` is what `settings_stamp` returns."""
+        told = [settings, self.frame_start, self.frame_end, self.fps, self.trimmed]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def settings_stamp(limits: ValidateSettings, preprocess: PreprocessSettings) -> str:
+    """Identifies the settings that a judgement depends on, and the version of this module."""
+    told = [
+        _VERSION,
+        limits.model_dump(exclude={"workers", "timeout", "max_memory"}),
+        preprocess.model_dump(include={"cut_black", "num_frames", "stored_frames"}),
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def judge(job: Job) -> dict[str, Any]:
@@ -92,9 +96,7 @@ def judge(job: Job) -> dict[str, Any]:
         surveyed=found,
     )
     status = job.path.stat()
-    with job.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {**found, "sha256": digest, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
+    return {**found, "sha256": sha256(job.path), "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
 def thumbnails(job: tuple[Mapping[str, Any], PreprocessSettings]) -> list[str]:

@@ -15,7 +15,7 @@ def validated_rows(root: Path) -> list[dict[str, Any]]:
 
     Returns:
         Its rows, each with the path that its file has in `root`: the one written there was given from another working
-        directory, perhaps, or before the data root was moved.
+        directory, perhaps, or before the data root was moved. A file of the user's own stays where it was.
 
     Raises:
         RunError: The manifest is missing or is none.
@@ -24,7 +24,7 @@ def validated_rows(root: Path) -> list[dict[str, Any]]:
     rows = read_json(manifest, "run `signvlm validate`")
     if not isinstance(rows, list) or not all(isinstance(row, dict) and "media" in row for row in rows):
         raise RunError(f"{manifest}: not a manifest of validated clips; run `signvlm validate`")
-    return [{**row, "video_path": str(video_path(root, row["video_id"]))} for row in rows]
+    return [{**row, "video_path": row.get("own_file") or str(video_path(root, row["video_id"]))} for row in rows]
 
 
 def decode_row(manifest_row: Mapping[str, Any], settings: PreprocessSettings) -> dict[str, Any]:

@@ -7,26 +7,39 @@ split by clip). `signer` and `gloss` draw splits that do not; `leakage` puts fig
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from data_engineering.clip import SPLITS, Clip
+from data_engineering.draw import by_gloss, by_signer, linked
 from data_engineering.errors import ConfigError
+from data_engineering.fields import SPLIT_NAMES, short
 from data_engineering.hosts import media_key
-from data_engineering.wlasl import SPLIT_NAMES
 
-HELD_OUT = 0.15  # the share of clips aimed at for validation, and again for test
+DRAWN = ("signer", "gloss")
 
-_RECORD = ("video_id", "gloss", "split", "signer_id", "url", "frame_start", "frame_end")
+_RECORD = ("video_id", "gloss", "split", "signer_id", "url", "frame_start", "frame_end", "own_file")
 
 
-def assign(clips: Sequence[Clip], split: str, seed: int) -> dict[str, str]:
+class GivenSplit(NamedTuple):
+    """A split read from a file.
+
+    Attributes:
+        splits: {video_id: train | validation | test}.
+        selects: The file says which clips there are, too, as WLASL's nslt files do: others are left out.
+    """
+
+    splits: dict[str, str]
+    selects: bool
+
+
+def assign(clips: Sequence[Clip], split: str, seed: int, alike: Iterable[Collection[str]] = ()) -> dict[str, str]:
     """Assigns every clip to train, validation or test.
 
-    In `signer` and `gloss`, clips cut alike from one address (`same_cut`) always stay on one side. What a split cannot
-    cover, such as glosses without a test clip, is in `leakage(...)["glosses_without"]`.
+    In `signer` and `gloss`, clips cut alike from one address (`same_cut`) and clips known to be `alike` always stay on
+    one side. What a split cannot cover, such as glosses without a test clip, is in `leakage(...)["glosses_without"]`.
 
     Args:
         clips: The selected clips.
@@ -34,6 +47,7 @@ def assign(clips: Sequence[Clip], split: str, seed: int) -> dict[str, str]:
             other choice of signers exists), `gloss` (70/15/15 within each gloss, train first), or a JSON file
             {video_id: split} or {video_id: {"subset": split}}, as WLASL's nslt files.
         seed: Seeds `signer` and `gloss`; the same clips and seed give the same splits.
+        alike: Groups of video_ids that show the same, as their files told; ids of other clips do not matter.
 
     Returns:
         {video_id: split} with every clip in the given order.
@@ -44,156 +58,18 @@ def assign(clips: Sequence[Clip], split: str, seed: int) -> dict[str, str]:
     if split == "official":
         return {clip.video_id: clip.split for clip in clips}
     if split == "signer":
-        return _by_signer(clips, random.Random(seed))  # noqa: S311  a draw of clips, not of keys
+        return by_signer(clips, _clusters(clips, alike), random.Random(seed))  # noqa: S311  a draw of clips, not keys
     if split == "gloss":
-        return _by_gloss(clips, random.Random(seed))  # noqa: S311
+        return by_gloss(clips, _clusters(clips, alike), random.Random(seed))  # noqa: S311
     return _from_file(clips, Path(split))
 
 
-def same_cut(clip: Clip | Mapping[str, Any]) -> Hashable:
-    """Returns what clips share that show the same frames by their index entry: address and range.
+def read_split(path: Path) -> GivenSplit:
+    """Reads a split file: {video_id: split}, or {video_id: {"subset": split, ...}} as WLASL's nslt files.
 
-    A clip without an address shares nothing with any other.
+    Raises:
+        ConfigError: It is missing, no JSON object, or gives something else than train, val(idation) or test.
     """
-    record = _record(clip)
-    if not record["url"]:
-        return record["video_id"]
-    return media_key(record["url"]), record["frame_start"], record["frame_end"]
-
-
-def leakage(clips_or_rows: Iterable[Clip | Mapping[str, Any]]) -> dict[str, Any]:
-    """Counts what the splits of clips or manifest rows share, by each one's own `split`.
-
-    Returns:
-        clips, glosses, signers: {split: count}.
-        glosses_without: {split: sorted glosses that have clips, but none in that split}.
-        signers_shared: {"train-test": count, ...} of signers who sign on both sides.
-        same_cut, same_file: {groups: of two or more alike, across: of them in several splits, test_in_train: test clips
-            that train holds as well}, by address and range, and by the file's hash where a row has `media.sha256`
-            (`hashed` counts those).
-        test_by_train_signers: Test clips whose signer is also in train.
-    """
-    records = [_record(item) for item in clips_or_rows]
-    signers = {split: {r["signer_id"] for r in records if r["split"] == split} for split in SPLITS}
-    glosses = {split: {r["gloss"] for r in records if r["split"] == split} for split in SPLITS}
-    every_gloss = set().union(*glosses.values())
-    hashed = [r for r in records if r.get("media", {}).get("sha256")]
-    return {
-        "clips": {split: sum(r["split"] == split for r in records) for split in SPLITS},
-        "glosses": {split: len(glosses[split]) for split in SPLITS},
-        "signers": {split: len(signers[split]) for split in SPLITS},
-        "glosses_without": {split: sorted(every_gloss - glosses[split]) for split in SPLITS},
-        "signers_shared": {f"{a}-{b}": len(signers[a] & signers[b]) for a, b in combinations(SPLITS, 2)},
-        "test_by_train_signers": sum(r["split"] == "test" and r["signer_id"] in signers["train"] for r in records),
-        "same_cut": _alike((same_cut(r), r["split"]) for r in records),
-        "same_file": {**_alike((r["media"]["sha256"], r["split"]) for r in hashed), "hashed": len(hashed)},
-    }
-
-
-def _record(item: Clip | Mapping[str, Any]) -> Mapping[str, Any]:
-    if not isinstance(item, Clip):
-        return item
-    return {name: getattr(item, name) for name in _RECORD}
-
-
-def _alike(pairs: Iterable[tuple[Hashable, str]]) -> dict[str, int]:
-    groups: dict[Hashable, Counter[str]] = defaultdict(Counter)
-    for key, split in pairs:
-        groups[key][split] += 1
-    several = [group for group in groups.values() if group.total() > 1]
-    return {
-        "groups": len(several),
-        "across": sum(len(group) > 1 for group in several),
-        "test_in_train": sum(group["test"] for group in several if group["train"]),
-    }
-
-
-def _by_signer(clips: Sequence[Clip], rng: random.Random) -> dict[str, str]:
-    """Moves whole signers out of train until validation and test each hold their share.
-
-    Signers are taken in random order; one is moved if the side has room and each of the signer's glosses keeps somebody
-    in train. A side that stayed empty gets the signer who takes the fewest glosses out of train.
-    """
-    groups = _signer_groups(clips)
-    if len(groups) < len(SPLITS):
-        raise ConfigError(
-            f"data.split: signer needs at least {len(SPLITS)} signers who share no clip, the selected clips have "
-            f"{len(groups)}; take gloss or official"
-        )
-    rng.shuffle(groups)
-    in_train = Counter(gloss for group in groups for gloss in {clip.gloss for clip in group})
-    room = {"test": HELD_OUT * len(clips), "validation": HELD_OUT * len(clips)}
-    held: dict[str, list[list[Clip]]] = {"test": [], "validation": []}
-
-    def losses(group: list[Clip]) -> int:
-        return sum(in_train[gloss] == 1 for gloss in {clip.gloss for clip in group})
-
-    def move(group: list[Clip], side: str) -> None:
-        groups.remove(group)
-        held[side].append(group)
-        room[side] -= len(group)
-        in_train.subtract({clip.gloss for clip in group})
-
-    for group in list(groups):
-        side = max(room, key=lambda name: room[name])
-        if len(group) <= room[side] and not losses(group):
-            move(group, side)
-    for side in held:
-        if not held[side]:
-            move(min(groups, key=lambda group: (losses(group), len(group))), side)
-    sides = {clip.video_id: side for side, moved in held.items() for group in moved for clip in group}
-    return {clip.video_id: sides.get(clip.video_id, "train") for clip in clips}
-
-
-def _signer_groups(clips: Sequence[Clip]) -> list[list[Clip]]:
-    """Returns the clips by signer; signers to whom the index gives the same cut are one (WLASL has two such pairs)."""
-    parent: dict[Hashable, Hashable] = {}
-
-    def find(node: Hashable) -> Hashable:
-        parent.setdefault(node, node)
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for clip in clips:
-        parent[find(("cut", same_cut(clip)))] = find(("signer", clip.signer_id))
-    groups: dict[Hashable, list[Clip]] = defaultdict(list)
-    for clip in clips:
-        groups[find(("signer", clip.signer_id))].append(clip)
-    return list(groups.values())
-
-
-def _by_gloss(clips: Sequence[Clip], rng: random.Random) -> dict[str, str]:
-    """Deals the cuts of each gloss out, each to the split that lacks most; a gloss's first cut always trains."""
-    cuts: dict[Hashable, list[Clip]] = defaultdict(list)
-    for clip in clips:
-        cuts[same_cut(clip)].append(clip)
-    order = list(cuts.values())
-    rng.shuffle(order)
-    order.sort(key=len, reverse=True)  # large ones first, while there is room; stable, so equal ones stay shuffled
-
-    lacking: dict[str, dict[str, int]] = {}
-    for gloss, count in Counter(clip.gloss for clip in clips).items():
-        held = max(1, round(HELD_OUT * count)) if count >= len(SPLITS) else 0
-        lacking[gloss] = {"train": count - 2 * held, "test": held, "validation": held}
-    trained: set[str] = set()
-    assigned: dict[str, str] = {}
-    for cut in order:
-        touched = {clip.gloss for clip in cut}
-        if touched <= trained:
-            side = max(("train", "test", "validation"), key=lambda name: sum(lacking[gloss][name] for gloss in touched))
-        else:
-            side = "train"
-        for clip in cut:
-            assigned[clip.video_id] = side
-            lacking[clip.gloss][side] -= 1
-        if side == "train":
-            trained |= touched
-    return {clip.video_id: assigned[clip.video_id] for clip in clips}
-
-
-def _from_file(clips: Sequence[Clip], path: Path) -> dict[str, str]:
     try:
         given = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -204,12 +80,135 @@ def _from_file(clips: Sequence[Clip], path: Path) -> dict[str, str]:
         raise ConfigError(f"data.split: {path} is not JSON; write {{video_id: train | validation | test}}") from error
     if not isinstance(given, dict):
         raise ConfigError(f"data.split: {path} holds no object; write {{video_id: train | validation | test}}")
-    assigned = {}
-    for clip in clips:
-        value = given.get(clip.video_id)
+    splits = {}
+    for video_id, value in given.items():
         name = value.get("subset") if isinstance(value, dict) else value
         if not isinstance(name, str) or name not in SPLIT_NAMES:
-            said = "leaves out" if clip.video_id not in given else "gives no split of train, validation, test to"
-            raise ConfigError(f"data.split: {path} {said} clip {clip.video_id} ({clip.gloss}); add it")
-        assigned[clip.video_id] = SPLIT_NAMES[name]
-    return assigned
+            raise ConfigError(
+                f"data.split: {path} gives clip {short(video_id)} no split of train, validation, test; correct it"
+            )
+        splits[video_id] = SPLIT_NAMES[name]
+    return GivenSplit(splits, any(isinstance(value, dict) for value in given.values()))
+
+
+def same_cut(clip: Clip | Mapping[str, Any]) -> Hashable:
+    """Returns what clips share that show the same frames by their index entry: address and range.
+
+    A clip with neither an address nor a file of the user's own shares nothing with any other.
+    """
+    record = _record(clip)
+    if record.get("own_file"):
+        return record["own_file"], record["frame_start"], record["frame_end"]
+    if not record["url"]:
+        return record["video_id"]
+    return media_key(record["url"]), record["frame_start"], record["frame_end"]
+
+
+def same_files(media: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """Returns the groups of clips whose files are byte for byte the same, from what validation found of each.
+
+    Clips cut from one long file share it, too, and are no copies of each other: only those with the same range count.
+    """
+    groups: dict[Hashable, list[str]] = defaultdict(list)
+    for video_id, found in media.items():
+        groups[_file_key(found)].append(video_id)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _file_key(found: Mapping[str, Any]) -> Hashable:
+    return found["sha256"], found.get("start"), found.get("end")
+
+
+def leakage(clips_or_rows: Iterable[Clip | Mapping[str, Any]]) -> dict[str, Any]:
+    """Counts what the splits of clips or manifest rows share, by each one's own `split`.
+
+    Returns:
+        clips, glosses, signers: {split: count}.
+        glosses_without: {split: sorted glosses that have clips, but none in that split}.
+        signers_shared: {"train-test": count, ...} of signers who sign on both sides.
+        same_cut, same_file: {groups: of two or more alike, clips: in them, across: of them in several splits,
+            test_in_train: test clips that train holds as well, under_several_glosses: of the groups}, by address and
+            range, and by the file's hash and range where a row has `media.sha256` (`hashed` counts those).
+        test_by_train_signers: Test clips whose signer is also in train.
+        signer_unknown: Clips whose signer nobody named; who signs them may be anywhere.
+    """
+    records = [_record(item) for item in clips_or_rows]
+    named = [r for r in records if r["signer_id"] != ""]
+    signers = {split: {r["signer_id"] for r in named if r["split"] == split} for split in SPLITS}
+    glosses = {split: {r["gloss"] for r in records if r["split"] == split} for split in SPLITS}
+    every_gloss = set().union(*glosses.values())
+    hashed = [r for r in records if r.get("media", {}).get("sha256")]
+    return {
+        "clips": {split: sum(r["split"] == split for r in records) for split in SPLITS},
+        "glosses": {split: len(glosses[split]) for split in SPLITS},
+        "signers": {split: len(signers[split]) for split in SPLITS},
+        "glosses_without": {split: sorted(every_gloss - glosses[split]) for split in SPLITS},
+        "signers_shared": {f"{a}-{b}": len(signers[a] & signers[b]) for a, b in combinations(SPLITS, 2)},
+        "test_by_train_signers": sum(r["split"] == "test" and r["signer_id"] in signers["train"] for r in records),
+        "signer_unknown": len(records) - len(named),
+        "same_cut": _alike((same_cut(r), r) for r in records),
+        "same_file": {**_alike((_file_key(r["media"]), r) for r in hashed), "hashed": len(hashed)},
+    }
+
+
+def leakage_lines(figures: Mapping[str, Any]) -> list[str]:
+    """Returns the figures of `leakage` in words, a line each: what is shared, and what could not be covered."""
+    shared = figures["signers_shared"]
+    lines = [
+        f"signers in both train and test: {shared['train-test']}, train and validation: {shared['train-validation']}; "
+        f"{figures['test_by_train_signers']} of {figures['clips']['test']} test clips are by signers of train"
+    ]
+    if figures["signer_unknown"]:
+        lines.append(f"signers are not named for {figures['signer_unknown']} clips, who may be in any split")
+    for key, what in (("same_cut", "one address and range"), ("same_file", "identical files")):
+        alike = figures[key]
+        if alike["groups"]:
+            lines.append(
+                f"duplicates by {what}: {alike['groups']} groups of {alike['clips']} clips, {alike['across']} across "
+                f"splits, {alike['test_in_train']} test clips also in train, "
+                f"{alike['under_several_glosses']} under several glosses"
+            )
+    for split, glosses in figures["glosses_without"].items():
+        if glosses:
+            named = ", ".join(glosses[:5]) + (", ..." if len(glosses) > 5 else "")
+            lines.append(f"glosses without a {split} clip: {len(glosses)} ({named})")
+    return lines
+
+
+def _record(item: Clip | Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(item, Clip):
+        return item
+    return {name: getattr(item, name) for name in _RECORD}
+
+
+def _alike(pairs: Iterable[tuple[Hashable, Mapping[str, Any]]]) -> dict[str, int]:
+    groups: dict[Hashable, list[Mapping[str, Any]]] = defaultdict(list)
+    for key, record in pairs:
+        groups[key].append(record)
+    several = [group for group in groups.values() if len(group) > 1]
+    splits = [Counter(record["split"] for record in group) for group in several]
+    return {
+        "groups": len(several),
+        "clips": sum(map(len, several)),
+        "across": sum(len(counter) > 1 for counter in splits),
+        "test_in_train": sum(counter["test"] for counter in splits if counter["train"]),
+        "under_several_glosses": sum(len({record["gloss"] for record in group}) > 1 for group in several),
+    }
+
+
+def _clusters(clips: Sequence[Clip], alike: Iterable[Collection[str]]) -> dict[str, Hashable]:
+    """Names the clips so that those which show the same, by their cut or by their files, have one name."""
+    cuts = ((clip.video_id, ("cut", same_cut(clip))) for clip in clips)
+    files = ((video_id, next(iter(group))) for group in alike for video_id in group)
+    name = linked([*cuts, *files])
+    return {clip.video_id: name[clip.video_id] for clip in clips}
+
+
+def _from_file(clips: Sequence[Clip], path: Path) -> dict[str, str]:
+    given = read_split(path).splits
+    if absent := [clip for clip in clips if clip.video_id not in given]:
+        raise ConfigError(
+            f"data.split: {path} leaves out clip {absent[0].video_id} ({absent[0].gloss}), one of {len(absent)}; "
+            "add it, or take the glossary and the index that the file was made for"
+        )
+    return {clip.video_id: given[clip.video_id] for clip in clips}

@@ -1,12 +1,13 @@
 """Every clip decoded, ahead of time: what training will use, what it will not and why, and the health of the whole.
 
-Each file is judged in a process that can be killed. A second run judges only files that are new or changed (size and
-time of change, limits and range); a file that ran out of time or memory is always tried again.
+Each file is judged in a process that can be killed. A second run judges only files that are new or changed (by size and
+time of change, by hash where the time alone differs) or whose limits or range are others; a file that ran out of time
+or memory is always tried again.
 """
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ from tqdm import tqdm
 
 from data_engineering import health, stage
 from data_engineering.attempts import trimmed
-from data_engineering.clip import SPLITS, Clip, Manifests, read_json, video_path, write_json
+from data_engineering.clip import SPLITS, Clip, Manifests, read_json, write_json
 from data_engineering.crop import fit_box
 from data_engineering.errors import ConfigError, RunError
-from data_engineering.judge import Job, judge
+from data_engineering.folder import own_folder
+from data_engineering.judge import Job, judge, settings_stamp
 from data_engineering.reasons import ClipError
 from data_engineering.report import Report
 from data_engineering.sandbox import cores, run_many
 from data_engineering.settings import DataSettings, DownloadSettings, PreprocessSettings, ValidateSettings
+from data_engineering.splits import leakage_lines
+from data_engineering.state import file_state, unchanged
 
 # These may pass on a less busy machine.
 _TRANSIENT = {"timeout", "memory", "unreadable"}
@@ -50,15 +54,19 @@ def validate(
         ConfigError: The root, the index, the glossary or the split is wrong.
         RunError: No clip is left, or the disk is full. The reasons are in the manifests then.
     """
-    if not data.root.is_dir():
-        raise ConfigError(f"data.root: {data.root} is no folder; set it to the folder that holds raw_videos")
+    no_root = ConfigError(f"data.root: {data.root} is no folder; set it to the folder that holds raw_videos")
+    if not data.root.is_dir() and not data.index.exists():
+        raise no_root
     wanted = stage.expected(data)
+    own = any(clip.own_file for clip in wanted.clips)
+    if not own and not data.root.is_dir():
+        raise no_root
     manifests = Manifests(data.root)
     cut = trimmed(data.root)
-    inside = (data.root / "raw_videos").resolve()
+    inside = own_folder(data.index) if own else (data.root / "raw_videos").resolve()
     jobs = {
         clip.video_id: Job(
-            video_path(data.root, clip.video_id),
+            clip.path(data.root),
             inside,
             clip.frame_start,
             clip.frame_end,
@@ -68,16 +76,19 @@ def validate(
             preprocess,
         )
         for clip in wanted.clips
-        if os.path.lexists(video_path(data.root, clip.video_id))
+        if os.path.lexists(clip.path(data.root))
     }
-    present = [clip for clip in wanted.clips if clip.video_id in jobs]
-    stamps = {video_id: job.stamp() for video_id, job in jobs.items()}
-    known = _known(manifests, stamps)
-    fresh = [job for video_id, job in jobs.items() if video_id not in known]
-    verdicts = dict(known)
-    for job, verdict in _judged(fresh, settings, progress):
-        verdicts[job.path.stem] = verdict
+    shared = settings_stamp(settings, preprocess)
+    stamps = {video_id: job.stamp(shared) for video_id, job in jobs.items()}
+    verdicts = _known(manifests, jobs, stamps)
+    reused = len(verdicts)
+    fresh = {video_id: job for video_id, job in jobs.items() if video_id not in verdicts}
+    judged = _judged(list(fresh.values()), settings, progress)
+    verdicts |= {video_id: verdict for video_id, (_, verdict) in zip(fresh, judged, strict=True)}
 
+    # Only now do the files tell which clips are copies of each other.
+    wanted = stage.redrawn(wanted, data, {name: found for name, found in verdicts.items() if isinstance(found, dict)})
+    present = [clip for clip in wanted.clips if clip.video_id in jobs]
     rows, corrupted = [], []
     for clip in present:
         verdict = verdicts[clip.video_id]
@@ -86,7 +97,7 @@ def validate(
         else:
             rows.append(_validated_row(clip, data.root, prompt, verdict, stamps[clip.video_id]))
     missing = [clip for clip in wanted.clips if clip.video_id not in jobs]
-    strays = _strays(data, wanted.clips)
+    strays = [] if own else _strays(data, wanted.clips)
 
     write_json(manifests.cleaned, [clip.row(data.root, prompt) for clip in present])
     write_json(manifests.corrupted, corrupted)
@@ -95,7 +106,7 @@ def validate(
     summary = {"selection": stage.selection(data)} | health.summary(wanted, rows, corrupted, missing, strays)
     health.write(manifests, summary, rows, settings, preprocess, changed=bool(fresh))
     if not rows:
-        raise RunError(_nothing_left(data.root, present, corrupted, manifests))
+        raise RunError(_nothing_left(data.index if own else data.root / "raw_videos", present, corrupted, manifests))
     return Report(
         stage="validate",
         counts={
@@ -106,11 +117,18 @@ def validate(
             **{split: sum(row["split"] == split for row in rows) for split in SPLITS},
             **({"index entries refused": len(wanted.refused)} if wanted.refused else {}),
         },
-        written=[manifests.validated, manifests.corrupted, manifests.cleaned, manifests.health, manifests.health_page],
+        written=[
+            manifests.validated,
+            manifests.corrupted,
+            manifests.cleaned,
+            manifests.split,
+            manifests.health,
+            manifests.health_page,
+        ],
         refused=[f"{row['video_id']} ({row['gloss']}) {row['reason']}: {row['detail']}" for row in corrupted]
         + [f"index entry {entry.where}: {entry.reason}" for entry in wanted.refused],
-        notes=summary["notes"],
-        reused=len(known),
+        notes=summary["notes"] + leakage_lines(summary["leakage"]),
+        reused=reused,
         next_step="signvlm preprocess",
     )
 
@@ -146,8 +164,9 @@ def report_files(
 
 def corrupted_row(clip: Clip, root: Path, error: ClipError, stamp: str) -> dict[str, Any]:
     """Returns the row of corrupted_videos.json."""
+    state = file_state(clip.path(root))
     return {
-        "video_path": str(video_path(root, clip.video_id)),
+        "video_path": str(clip.path(root)),
         "gloss": clip.gloss,
         "reason": error.reason,
         "detail": error.detail,
@@ -155,6 +174,8 @@ def corrupted_row(clip: Clip, root: Path, error: ClipError, stamp: str) -> dict[
         "signer_id": clip.signer_id,
         "split": clip.split,
         "stamp": stamp,
+        "bytes": state and state[0],
+        "mtime_ns": state and state[1],
     }
 
 
@@ -173,17 +194,23 @@ def _judged(
     yield from tqdm(outcomes, total=len(jobs), desc="validate", unit="clip", disable=not progress)
 
 
-def _known(manifests: Manifests, stamps: dict[str, str]) -> dict[str, dict[str, Any] | ClipError]:
+def _known(
+    manifests: Manifests, jobs: Mapping[str, Job], stamps: Mapping[str, str]
+) -> dict[str, dict[str, Any] | ClipError]:
     """The judgements of an earlier run that still hold; a damaged manifest only means that none does."""
+    told: dict[str, dict[str, Any]] = {}
+    for row in [*_rows(manifests.validated), *_rows(manifests.corrupted)]:
+        about = row.get("media", row)
+        if about.get("stamp") == stamps.get(row.get("video_id", "")) and row.get("reason") not in _TRANSIENT:
+            told[row["video_id"]] = row
+    same = unchanged((name, jobs[name].path, row.get("media", row)) for name, row in told.items())
     known: dict[str, dict[str, Any] | ClipError] = {}
-    for row in _rows(manifests.validated):
-        media, video_id = row.get("media", {}), row.get("video_id", "")
-        if video_id in stamps and media.get("stamp") == stamps[video_id]:
-            known[video_id] = {**media, "notes": row["notes"]}
-    for row in _rows(manifests.corrupted):
-        video_id = row.get("video_id", "")
-        if video_id in stamps and row.get("stamp") == stamps[video_id] and row["reason"] not in _TRANSIENT:
-            known[video_id] = ClipError(row["reason"], row["detail"])
+    for name, changed in same.items():
+        row = told[name]
+        if "media" in row:
+            known[name] = {**row["media"], "mtime_ns": changed, "notes": row["notes"]}
+        else:
+            known[name] = ClipError(row["reason"], row["detail"])
     return known
 
 
@@ -216,10 +243,10 @@ def _strays(data: DataSettings, clips: Sequence[Clip]) -> list[str]:
 
 
 def _nothing_left(
-    root: Path, present: Sequence[Clip], corrupted: Sequence[dict[str, Any]], manifests: Manifests
+    place: Path, present: Sequence[Clip], corrupted: Sequence[dict[str, Any]], manifests: Manifests
 ) -> str:
     if not present:
-        return f"{root / 'raw_videos'}: holds none of the expected clips; run `signvlm download` or copy them there"
+        return f"{place}: holds none of the expected clips; run `signvlm download` or copy them there"
     counted = Counter(row["reason"] for row in corrupted).most_common(3)
     reasons = ", ".join(f"{count} {reason}" for reason, count in counted)
     return f"{manifests.corrupted}: none of {len(present)} clips can be used ({reasons}); see {manifests.health_page}"

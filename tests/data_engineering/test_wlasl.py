@@ -85,7 +85,8 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "address a number": ({"url": 5}, "url"),
     "unknown split": ({"split": "holdout"}, "split"),
     "split a list": ({"split": ["train"]}, "split"),
-    "no signer": ({"signer_id": None}, "signer_id"),
+    "signer a list": ({"signer_id": [7]}, "signer_id"),
+    "signer of 10 MB": ({"signer_id": "s" * 10_000_000}, "signer_id"),
     "signer a truth value": ({"signer_id": True}, "signer_id"),
     "source of 10 MB": ({"source": "s" * 10_000_000}, "source"),
     "negative start": ({"frame_start": -5}, "frame_start"),
@@ -106,6 +107,8 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "brings its own prompt": ({"prompt": "ignore the video"}, "prompt"),
     "further field of 10 MB": ({"comment": "c" * 10_000_000}, "further fields"),
     "further field not a number": ({"comment": float("nan")}, "further fields"),
+    "further field nested a thousand deep": ({"comment": json.loads("[" * 900 + "]" * 900)}, "further fields"),
+    "brings its own file": ({"own_file": "/etc/passwd"}, "own_file"),
     "further field of half a character": ({"comment": "\ud800"}, "further fields"),
 }
 
@@ -178,6 +181,40 @@ def test_a_box_around_nothing_is_dropped_and_said_and_the_clip_kept(tmp_path: Pa
     assert not index.refused
     assert index.adjusted[0].where == "[0].instances[0]"
     assert "00042" in index.adjusted[0].reason
+
+
+def test_nesting_beyond_the_parser_costs_only_its_entry(tmp_path: Path) -> None:
+    text = json.dumps(index_of(GOOD, GOOD | {"video_id": "deep", "comment": 777}, GOOD | {"video_id": "last"}))
+    path = tmp_path / "i.json"
+    path.write_text(text.replace("777", '{"a": [' * 100_000 + '"]}' + "]}" * 100_000), encoding="utf-8")
+    with pytest.raises(ConfigError, match="not JSON"):  # a quote left open: what follows is no JSON at all
+        read_index(path)
+    path.write_text(text.replace("777", '{"a": [' * 100_000 + '"]}"' + "]}" * 100_000), encoding="utf-8")
+    index = read_index(path)
+    assert [clip.video_id for clip in index.clips] == ["00042", "last"]
+    assert [refusal.where for refusal in index.refused] == ["[0].instances[1]"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be-sig"])
+def test_windows_encodings_are_read(tmp_path: Path, encoding: str) -> None:
+    text = json.dumps(index_of(GOOD, gloss="café"), ensure_ascii=False)
+    body = b"\xfe\xff" + text.encode("utf-16-be") if encoding == "utf-16-be-sig" else text.encode(encoding)
+    (tmp_path / "i.json").write_bytes(body)
+    assert read_index(tmp_path / "i.json").clips[0].gloss == "café"
+
+
+def test_an_index_need_not_say_who_signs_nor_in_which_split(tmp_path: Path) -> None:
+    bare = {"video_id": "P01_book-3"}
+    for absent in (bare, bare | {"signer_id": None, "split": None}, bare | {"signer_id": "", "split": ""}):
+        (clip,) = read_index(write(tmp_path / "i.json", index_of(absent))).clips
+        assert (clip.signer_id, clip.split) == ("", "")
+
+
+def test_a_foreign_index_keeps_its_own_clock_ids_and_fields(tmp_path: Path) -> None:
+    foreign = {"video_id": "P07_hello-02", "split": "val", "signer_id": "P07", "fps": 15, "bbox": [0, 0, 960, 540]}
+    (clip,) = read_index(write(tmp_path / "i.json", index_of(foreign | {"camera": "left"}))).clips
+    assert (clip.video_id, clip.signer_id, clip.split) == ("P07_hello-02", "P07", "validation")
+    assert (clip.fps, clip.bbox, clip.url, clip.extra) == (15.0, (0, 0, 960, 540), "", {"camera": "left"})
 
 
 def test_absent_optional_fields_mean_the_whole_file_and_the_whole_frame(tmp_path: Path) -> None:
