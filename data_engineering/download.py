@@ -17,7 +17,7 @@ from data_engineering.progress import Progress
 from data_engineering.report import Report
 from data_engineering.settings import DataSettings, DownloadSettings
 from data_engineering.shelf import Shelf, present
-from data_engineering.stage import Expected, expected
+from data_engineering.stage import Expected, fetchable
 from data_engineering.tally import table
 from data_engineering.todo import Todo, todo
 from data_engineering.youtube import cookie_text
@@ -56,7 +56,7 @@ def download(
         with Progress({}, progress) as said:
             said.note(f"{TERMS}\ndownload: {data.index} is absent and is fetched from the authors' repository")
         notes.append(f"{data.index} fetched from {fetch_index(data.index, settings)}, its hash checked. {TERMS}")
-    wanted = expected(data)
+    wanted = fetchable(data)
     shelf, log = Shelf(data.root), AttemptLog(data.root)
     there = present(wanted.clips, shelf.folder)
     plan = todo(wanted.clips, there, log, settings, retry_failed)
@@ -82,7 +82,7 @@ def download(
         written=[Manifests(data.root).cleaned, log.path],
         refused=[f"{refusal.where}: {refusal.reason}" for refusal in wanted.refused],
         details=table(plan.tallies),
-        notes=notes + unmatched(wanted) + _advice(plan, shelf),
+        notes=notes + [*wanted.notes] + unmatched(wanted) + _advice(plan, shelf),
         reused=len(there),
         next_step="signvlm validate" if rows else "signvlm download, later, or put clips into raw_videos yourself",
     )

@@ -12,7 +12,7 @@ from data_engineering.progress import duration
 from data_engineering.report import Report
 from data_engineering.settings import DataSettings, DownloadSettings
 from data_engineering.shelf import present
-from data_engineering.stage import expected
+from data_engineering.stage import fetchable
 from data_engineering.tally import grid
 from data_engineering.todo import NO_ADDRESS, Source, todo
 
@@ -39,7 +39,7 @@ def dry_run(data: DataSettings, settings: DownloadSettings, *, retry_failed: boo
         return Report(
             stage="download --dry-run", counts={"index to fetch": 1}, notes=notes, next_step="signvlm download"
         )
-    wanted = expected(data)
+    wanted = fetchable(data)
     log = AttemptLog(data.root)
     there = present(wanted.clips, data.root / "raw_videos")
     plan = todo(wanted.clips, there, log, settings, retry_failed)
@@ -69,6 +69,7 @@ def dry_run(data: DataSettings, settings: DownloadSettings, *, retry_failed: boo
         refused=[f"{refusal.where}: {refusal.reason}" for refusal in wanted.refused],
         details=grid(rows),
         notes=[
+            *wanted.notes,
             *unmatched(wanted),
             f"about {size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; the hosts are asked side by side, so about "
             f"{duration(longest)} in all. Estimated from earlier downloads of a host where there are any",

@@ -65,6 +65,20 @@ def expected(data: DataSettings) -> Expected:
     )
 
 
+def fetchable(data: DataSettings) -> Expected:
+    """Returns what `expected` does, for clips that are to be fetched.
+
+    Raises:
+        ConfigError: Also where the clips are the user's own.
+    """
+    wanted = expected(data)
+    if wanted.clips and wanted.clips[0].own_file:
+        raise ConfigError(
+            f"data.index: {data.index} names your own clips, which are read where they lie; run `signvlm validate`"
+        )
+    return wanted
+
+
 def redrawn(wanted: Expected, data: DataSettings, media: Mapping[str, Mapping[str, Any]]) -> Expected:
     """Returns the clips with a split that keeps copies together which only their files could tell.
 
