@@ -22,6 +22,7 @@ from data_engineering.errors import ConfigError
 from data_engineering.settings import (
     DataSettings,
     DownloadSettings,
+    Fraction,
     Positive,
     PreprocessSettings,
     Section,
@@ -77,6 +78,11 @@ class AugmentationSettings(Section):
         contrast: Factor drawn from 1 ± this.
         saturation: Factor drawn from 1 ± this.
         hue: Rotation drawn from ± this, as a fraction of the colour circle.
+        crop: A square is cut out whose side is down to 1 - this of the frame's, and resized: scale and place vary.
+        blur: Gaussian blur whose sigma is drawn up to this share of the frame's side.
+        compression: JPEG at a quality drawn from 100 (1 - this) to 100.
+        mirror: Share of clips that are mirrored. Off by default: handedness and direction carry meaning in many signs;
+            where each sign may be signed with either hand, it stands in for left-handed signers.
         temporal_jitter: Draw each frame from its own segment, where more frames are stored than shown.
     """
 
@@ -84,6 +90,10 @@ class AugmentationSettings(Section):
     contrast: Jitter = 0.0
     saturation: Jitter = 0.0
     hue: Jitter = 0.0
+    crop: Jitter = 0.0
+    blur: Jitter = 0.0
+    compression: Annotated[float, Field(ge=0, le=0.95)] = 0.0
+    mirror: Fraction = 0.0
     temporal_jitter: bool = True
 
 
@@ -107,13 +117,18 @@ class EvaluationSettings(Section):
         modes: The ways of answering, in the table's order.
         chunk_size: Glossary tokens scored in one forward pass of exact ranking; bounds its memory.
         bootstrap_samples: Resamples behind each 95 % interval.
-        seed: Seeds the bootstrap.
+        synonyms: A YAML or JSON list of lists of glosses that name one sign; None for the glosses under which the index
+            lists one recording.
+        occlusion: Clips for which the report shows which frames mattered; 0 for none.
+        seed: Seeds the bootstrap, a limited run's sample and the report's choice of clips.
     """
 
     batch_size: Positive = 2
     modes: tuple[Literal["beam", "beam_constrained", "exact"], ...] = ("beam", "beam_constrained", "exact")
     chunk_size: Positive = 256
     bootstrap_samples: Positive = 2000
+    synonyms: Path | None = None
+    occlusion: Annotated[int, Field(ge=0, le=100)] = 6
     seed: int = 0
 
 

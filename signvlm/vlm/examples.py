@@ -4,14 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from datasets import Dataset
-from torchvision.transforms import v2
 
 from data_engineering.frames import row_frames
 from data_engineering.reasons import ClipError
 from data_engineering.rows import decode_row
 from data_engineering.settings import PreprocessSettings
+from signvlm.augmentation import augmenter
 from signvlm.config import AugmentationSettings
 from signvlm.sampling import choose_frames
 
@@ -30,7 +29,7 @@ def as_examples(
     read: Callable[[dict[str, Any]], np.ndarray] = (
         row_frames if stored else lambda row: row_frames(decode_row(row, preprocess))
     )
-    colour = _colour_jitter(augmentation)
+    augment = None if augmentation is None else augmenter(augmentation, preprocess.size)
     jitter = augmentation is not None and augmentation.temporal_jitter
 
     def example(row: dict[str, Any]) -> dict[str, Any]:
@@ -40,8 +39,8 @@ def as_examples(
         except ClipError as error:
             return {**result, "frames": None, "error": (error.reason, error.detail)}
         frames = frames[choose_frames(len(frames), preprocess.num_frames, jitter)]
-        if colour is not None:
-            frames = colour(torch.from_numpy(frames).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+        if augment is not None:
+            frames = augment(frames)
         return {**result, "frames": frames, "error": None}
 
     def transform(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -50,11 +49,3 @@ def as_examples(
         return {key: [e[key] for e in examples] for key in ("clip_id", "gloss", "frames", "error")}
 
     return rows.with_transform(transform)
-
-
-def _colour_jitter(augmentation: AugmentationSettings | None) -> v2.ColorJitter | None:
-    """A jitter that draws once a call, so that all frames of a clip change alike; None where nothing is to change."""
-    if augmentation is None:
-        return None
-    strengths = (augmentation.brightness, augmentation.contrast, augmentation.saturation, augmentation.hue)
-    return v2.ColorJitter(*strengths) if any(strengths) else None

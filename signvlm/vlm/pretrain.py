@@ -36,8 +36,8 @@ BATCH_SIZE = 24  # clips
 LEARNING_RATE = 1e-3
 WARM_UP = 0.05  # of the steps
 WRISTS = (17, 38)  # of the 64 key points; the 20 after each are that hand's fingers
-HANDSHAPE_WEIGHT = 4.0  # a finger's place relative to its wrist is a few pixels, and what tells handshapes apart
-KEYPOINT_WEIGHT = 0.5  # of the key points beside the answers
+HANDSHAPE_WEIGHT = 6.0  # a finger's place relative to its wrist is a few pixels, and what tells handshapes apart
+KEYPOINT_WEIGHT = 1.0  # of the key points beside the answers
 
 
 class KeypointHead(nn.Module):
