@@ -14,6 +14,9 @@ from data_engineering.shelf import Shelf
 from data_engineering.tally import Tally
 from data_engineering.todo import Source
 
+_PASSING = {"timeout", "memory", "crashed"}
+"""Reasons that may lie in a busy machine, not in the file."""
+
 
 class Body(NamedTuple):
     """A body that came: its file, size and hash, how long it took, and whether the protocol says that it is whole."""
@@ -72,7 +75,8 @@ class Keeper:
             for clip, target, outcome in zip(clips, targets, carve(carvings) if clips else [], strict=True):
                 if isinstance(outcome, ClipError):
                     word = "unconvertible" if convert else "not cut"
-                    self.note((clip,), "failed", f"{word}: {outcome}", body)
+                    passing = outcome.reason in _PASSING
+                    self.note((clip,), "failed", f"{word}: {outcome}", body, retriable=passing)
                 else:
                     written = outcome or convert
                     self._place(clip, body, target if written else body.path, trimmed=outcome)

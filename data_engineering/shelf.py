@@ -35,7 +35,7 @@ class Shelf:
         self.compilations = self.folder / "compilations"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for part in self.folder.glob(".*.part*"):
+            for part in (*self.folder.glob(".*.part*"), *(root / "datasets").glob(".*.part")):
                 if _left_behind(part):
                     part.unlink(missing_ok=True)
         except OSError as error:

@@ -116,7 +116,7 @@ def fetch(url: str, target: Path, settings: DownloadSettings) -> bool:
         arriving.replace(target)
         return pieces
     except yt_dlp.utils.YoutubeDLError as error:
-        raise _failure(str(error)) from error
+        raise failure(str(error)) from error
     finally:
         arriving.unlink(missing_ok=True)
 
@@ -150,7 +150,8 @@ class _Silent:
     info = warning = error = debug
 
 
-def _failure(message: str) -> FetchError:
+def failure(message: str) -> FetchError:
+    """Returns what yt-dlp's words mean: a wall, a video that is gone for good, or something that may pass."""
     words = " ".join(message.removeprefix("ERROR: ").split())
     lower = words.lower()
     if any(sign in lower for sign in _WALL):
