@@ -41,6 +41,7 @@ for command in (
     model.predict,
     share.push,
     start.demo,
+    start.synthesize,
     start.doctor,
 ):
     cli.add_command(command)

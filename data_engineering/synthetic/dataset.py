@@ -4,82 +4,58 @@ The signs are ASL-LIKE and simplified: a measuring instrument, not teaching mate
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import json
+import signal
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from itertools import chain
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 from tqdm import tqdm
 
-from data_engineering.clip import SPLITS, video_path, write_json
-from data_engineering.errors import ConfigError
-from data_engineering.synthetic.break_files import KINDS, break_file
-from data_engineering.synthetic.clips import record
-from data_engineering.synthetic.mp4 import write_mp4
+from data_engineering.clip import SPLITS, read_json
+from data_engineering.errors import ConfigError, RunError
+from data_engineering.synthetic import listing
 from data_engineering.synthetic.phonology import Sign
-from data_engineering.synthetic.signer import Signer
+from data_engineering.synthetic.plan import Plan, Recipe, Reel, plan
+from data_engineering.synthetic.reels import Made, make
 from data_engineering.synthetic.signs import load_signs
 
-# WLASL counts frames at 25 a second, whatever the file's own rate.
-_CLOCK = 25
-# One clip in so many lies in a longer file with another sign, and is cut from it by frame_start and frame_end.
-_COMPILED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One file to render.
-
-    Attributes:
-        video_id: Five digits.
-        sign: The clip's sign.
-        split: `train`, `validation` or `test`.
-        signer_id: From 1.
-        take: Counts the clips of one sign and signer, from 0.
-        seed: Of the clip.
-        before: A sign before this one in the same file, or None; `after` likewise.
-        after: See `before`.
-        broken: The kind of `break_files.KINDS`, or "".
-    """
-
-    video_id: str
-    sign: Sign
-    split: str
-    signer_id: int
-    take: int
-    seed: int
-    before: Sign | None = None
-    after: Sign | None = None
-    broken: str = ""
+# Files in flight a worker: enough that none waits, few enough that a dataset of any size is planned, not held.
+_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What `write_dataset` wrote.
+    """What was written.
 
     Attributes:
-        clips: How many, in each split.
-        signers: Signer ids of each split.
+        clips: How many, in each split; copies count.
+        signers: Signer ids of each split; a copy in another split does not count.
         broken: video_id to kind.
         compiled: video_ids cut from a longer file.
         frames: How many were rendered.
+        copies: video_id to that of the clip it is a copy of.
+        mislabelled: The video_id of the copy under a wrong gloss, if there is one.
+        across: video_ids of copies in another split than their original.
+        written: Files and folders.
     """
 
     clips: dict[str, int]
     signers: dict[str, tuple[int, ...]]
     broken: dict[str, str]
     compiled: tuple[str, ...]
-    frames: int = field(default=0)
-
-
-def signer_of(seed: int, signer_id: int) -> Signer:
-    """Returns a dataset's signer; the same seed and id give the same person."""
-    return Signer.sample(np.random.default_rng([seed, signer_id]))
+    frames: int = 0
+    copies: dict[str, str] = field(default_factory=dict)
+    mislabelled: str = ""
+    across: tuple[str, ...] = ()
+    written: tuple[Path, ...] = ()
 
 
 def write_dataset(
@@ -96,7 +72,7 @@ def write_dataset(
     workers: int,
     progress: bool = True,
 ) -> Summary:
-    """Renders a dataset.
+    """Renders a dataset of the shipped signs.
 
     Args:
         root: Data root; files go to `<root>/raw_videos/<video_id>.mp4`.
@@ -115,33 +91,71 @@ def write_dataset(
         ConfigError: A gloss is no sign of the avatar, or a split has fewer clips than files to break.
     """
     counts = dict(zip(SPLITS, (train_signers, validation_signers, test_signers), strict=True))
-    plans = _plan(_known(glosses), counts, clips_per_cell, seed, broken)
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        jobs = {pool.submit(_render, plan, root, seed): plan.video_id for plan in plans}
-        bar = tqdm(as_completed(jobs), total=len(jobs), desc="render", unit="clip", disable=not progress)
-        try:
-            instances = {jobs[job]: job.result() for job in bar}
-        except BaseException:  # an interrupt too: what is queued must not be rendered before it is heard
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    write_json(index, _index(plans, instances))
-    return Summary(
-        clips={split: sum(plan.split == split for plan in plans) for split in SPLITS},
-        signers={split: tuple(sorted({plan.signer_id for plan in plans if plan.split == split})) for split in SPLITS},
-        broken={plan.video_id: plan.broken for plan in plans if plan.broken},
-        compiled=tuple(plan.video_id for plan in plans if plan.before or plan.after),
-        frames=sum(frames for _, frames in instances.values()),
-    )
+    recipe = Recipe(known_signs(glosses, load_signs()), counts, clips_per_cell, seed, broken)
+    return render_dataset(recipe, root, index, workers=workers, progress=progress)
 
 
-def indexed_gloss(gloss: str) -> str:
-    """Returns a sign's gloss as WLASL's index spells glosses: in lower case, words apart."""
-    return gloss.lower().replace("-", " ")
+def render_dataset(
+    recipe: Recipe,
+    root: Path,
+    index: Path,
+    *,
+    workers: int,
+    keypoints: bool = False,
+    resume: bool = False,
+    progress: bool = True,
+) -> Summary:
+    """Renders what a recipe asks for; the same recipe on the same versions gives the same bytes.
+
+    Beside the index go the class list, the splits as WLASL's nslt files have them, the signs' phonology (for
+    `data.phonology`), avatar.json (the recipe, its signs and signers) and avatar.jsonl (what is known of each clip).
+
+    Args:
+        recipe: What to render.
+        root: Data root; files go to `<root>/raw_videos/<video_id>.mp4`.
+        index: The WLASL-shaped JSON, written last.
+        workers: Processes.
+        keypoints: Write each clip's exact key points to `<root>/keypoints/<video_id>.npz`.
+        resume: Leave the files of an interrupted call with the same recipe as they are.
+        progress: Whether to show a bar on stderr.
+
+    Raises:
+        ConfigError: The recipe cannot be met, or (with `resume`) the folder holds something else.
+        RunError: A worker died, or the folder cannot be written.
+    """
+    reels = plan(recipe)
+    beside = index.parent
+    kept = listing.recipe_record(recipe, version("signvlm"))
+    if resume:
+        _check_folder(root, beside / listing.RECIPE, kept)
+    listing.write_recipe(beside / listing.RECIPE, recipe, version("signvlm"))
+    clips: list[tuple[Plan, dict[str, Any], int]] = []
+    frames = 0
+    part = beside / f".{listing.TRUTH}.part"
+    total = sum(len(reel.clips) + len(reel.copies) for reel in reels)
+    with (
+        part.open("w", encoding="utf-8") as truth,
+        tqdm(total=total, desc="render", unit="clip", disable=not progress) as bar,
+    ):
+        for made, rendered in _rendered(reels, recipe, root, workers=workers, keypoints=keypoints, resume=resume):
+            clips += [(one.plan, one.instance, listing.clip_length(one)) for one in made]
+            truth.writelines(json.dumps(one.truth, ensure_ascii=False) + "\n" for one in made)
+            frames += rendered
+            bar.update(len(made))
+    part.replace(beside / listing.TRUTH)
+    listing.write_phonology(beside / listing.PHONOLOGY, recipe.signs)
+    written = listing.write_lists(index, clips, recipe.signs)
+    folders = [root / "raw_videos", *([root / "keypoints"] if keypoints else [])]
+    notes = [beside / name for name in (listing.RECIPE, listing.TRUTH, listing.PHONOLOGY)]
+    return _summary(reels, frames, (*folders, *notes, *written))
 
 
-def _known(glosses: Sequence[str]) -> list[Sign]:
-    signs = load_signs()
+def known_signs(glosses: Sequence[str], signs: Mapping[str, Sign]) -> tuple[Sign, ...]:
+    """Returns the signs of these glosses.
+
+    Raises:
+        ConfigError: One of them is not there.
+    """
     for gloss in glosses:
         if gloss not in signs:
             near = (
@@ -149,96 +163,70 @@ def _known(glosses: Sequence[str]) -> list[Sign]:
                 or ", ".join(list(signs)[:8]) + ", ..."
             )
             raise ConfigError(f"gloss {gloss!r}: no sign of the avatar; params/signs.yaml has {near}")
-    return [signs[gloss] for gloss in glosses]
+    return tuple(signs[gloss] for gloss in glosses)
 
 
-def _plan(
-    signs: list[Sign], counts: dict[str, int], takes: int, seed: int, broken: Mapping[str, Sequence[str]]
-) -> list[Plan]:
-    """Decides every file; ids run through the glosses, as in WLASL."""
-    rng = np.random.default_rng([seed, 0])
-    people = list(chain.from_iterable([split] * count for split, count in counts.items()))
-    cells = [
-        (sign, split, number + 1, take)
-        for sign in signs
-        for number, split in enumerate(people)
-        for take in range(takes)
-    ]
-    numbers = np.sort(rng.choice(np.arange(1000, 100_000), len(cells), replace=False))
-    spoiled = _spoil(cells, broken, rng)
-    plans = []
-    for place, ((sign, split, signer_id, take), number) in enumerate(zip(cells, numbers, strict=True)):
-        before = after = None
-        others = [other for other in signs if other is not sign]
-        if others and place not in spoiled and rng.random() < 1 / _COMPILED:
-            other = others[int(rng.integers(len(others)))]
-            before, after = (other, None) if rng.random() < 0.5 else (None, other)
-        clip_seed = int(rng.integers(2**31))
-        plans.append(
-            Plan(f"{number:05d}", sign, split, signer_id, take, clip_seed, before, after, spoiled.get(place, ""))
+def _check_folder(root: Path, recipe_file: Path, recipe: dict[str, Any]) -> None:
+    """Refuses a folder that holds anything but an unfinished, or finished, dataset of the same recipe."""
+    if not recipe_file.is_file():
+        if root.is_dir() and any(root.iterdir()):
+            raise ConfigError(f"{root}: is not empty and holds no dataset of the avatar; name an empty or a new folder")
+        return
+    held = read_json(recipe_file, "name an empty or a new folder")
+    held = held.get("recipe") if isinstance(held, dict) else None
+    if held != recipe:
+        held = held if isinstance(held, dict) else {}
+        names = ", ".join(name for name in recipe if held.get(name) != recipe[name])
+        raise ConfigError(
+            f"{root}: holds a dataset made otherwise ({names}); ask for the same again to go on with it, or name a new "
+            "folder"
         )
-    return plans
 
 
-def _spoil(
-    cells: list[tuple[Sign, str, int, int]], broken: Mapping[str, Sequence[str]], rng: np.random.Generator
-) -> dict[int, str]:
-    """Draws which files are broken: place in `cells` to kind."""
-    spoiled: dict[int, str] = {}
-    for split, kinds in broken.items():
-        places = [place for place, cell in enumerate(cells) if cell[1] == split]
-        unknown = [kind for kind in kinds if kind not in KINDS]
-        if split not in SPLITS or unknown:
-            raise ConfigError(
-                f"broken: {split}: {unknown or split!r} unknown; splits: {', '.join(SPLITS)}; kinds: {', '.join(KINDS)}"
-            )
-        if len(kinds) > len(places):
-            raise ConfigError(
-                f"broken: {split}: {len(kinds)} files to break but only {len(places)} clips; name fewer kinds"
-            )
-        for place, kind in zip(rng.choice(places, len(kinds), replace=False).tolist(), kinds, strict=True):
-            spoiled[place] = kind
-    return spoiled
+def _rendered(
+    reels: Sequence[Reel], recipe: Recipe, root: Path, *, workers: int, keypoints: bool, resume: bool
+) -> Iterator[tuple[list[Made], int]]:
+    """Yields each file's clips and rendered frames, in order."""
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
+        jobs: deque[Future[tuple[list[Made], int]]] = deque()
+        waiting = iter(reels)
+        try:
+            while True:
+                while len(jobs) < _AHEAD * workers and (reel := next(waiting, None)) is not None:
+                    jobs.append(pool.submit(make, reel, recipe, root, keypoints=keypoints, resume=resume))
+                if not jobs:
+                    return
+                yield jobs.popleft().result()
+        except BrokenProcessPool as error:
+            raise RunError(
+                f"{root}: a rendering process was killed, most likely for memory; run again with fewer workers"
+            ) from error
+        except BaseException:  # an interrupt too: what is queued must not be rendered before it is heard
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def _render(plan: Plan, root: Path, seed: int) -> tuple[dict[str, Any], int]:
-    """Renders one file; returns its index entry and how many frames it has."""
-    signer = signer_of(seed, plan.signer_id)
-    recording, frames = record(plan.sign, signer, plan.seed)
-    parts, start = [frames], 0
-    for neighbour, clip_seed in ((plan.before, plan.seed + 1), (plan.after, plan.seed + 2)):
-        if neighbour is not None:
-            other, more = record(neighbour, signer, clip_seed)
-            if neighbour is plan.before:
-                parts, start = [more, *parts], len(other.phases)
-            else:
-                parts.append(more)
-    path = video_path(root, plan.video_id)
-    total = write_mp4(path, chain(*parts), fps=signer.fps, crf=signer.crf, width=signer.width, height=signer.height)
-    if plan.broken:
-        break_file(path, plan.broken)
-    end = start + len(recording.phases)
-    cut = len(parts) > 1
-    entry = {
-        "bbox": list(recording.bbox),
-        "fps": _CLOCK,
-        "frame_end": int(end / signer.fps * _CLOCK) if cut else -1,
-        "frame_start": 1 + round(start / signer.fps * _CLOCK) if cut else 1,
-        "instance_id": 0,
-        "signer_id": plan.signer_id,
-        "source": "avatar",
-        "split": "val" if plan.split == "validation" else plan.split,
-        "url": f"https://avatar.invalid/{plan.video_id}.mp4",
-        "variation_id": 0,
-        "video_id": plan.video_id,
-    }
-    return entry, total
+def _start() -> None:
+    """Sets a worker up: one thread, and Ctrl-C is the parent's to hear."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _index(plans: list[Plan], instances: dict[str, tuple[dict[str, Any], int]]) -> list[dict[str, Any]]:
-    """The index as WLASL has it: a list of glosses with their instances."""
-    glosses: dict[str, list[dict[str, Any]]] = {}
-    for plan in plans:
-        entries = glosses.setdefault(indexed_gloss(plan.sign.gloss), [])
-        entries.append(instances[plan.video_id][0] | {"instance_id": len(entries)})
-    return [{"gloss": gloss, "instances": entries} for gloss, entries in glosses.items()]
+def _summary(reels: Sequence[Reel], frames: int, written: tuple[Path, ...]) -> Summary:
+    originals = [clip for reel in reels for clip in reel.clips]
+    copies = [copy for reel in reels for copy in reel.copies]
+    split_of = {clip.video_id: clip.split for clip in originals}
+    return Summary(
+        clips={split: sum(clip.split == split for clip in (*originals, *copies)) for split in SPLITS},
+        signers={
+            split: tuple(sorted({clip.signer_id for clip in originals if clip.split == split})) for split in SPLITS
+        },
+        broken={clip.video_id: clip.broken for clip in originals if clip.broken},
+        compiled=tuple(clip.video_id for reel in reels if reel.compiled for clip in reel.clips),
+        frames=frames,
+        copies={copy.video_id: copy.copy_of for copy in copies},
+        mislabelled=next((copy.video_id for copy in copies if copy.mislabelled), ""),
+        across=tuple(copy.video_id for copy in copies if copy.split != split_of[copy.copy_of]),
+        written=written,
+    )

@@ -10,7 +10,7 @@ import pytest
 from clips import write_clip, write_index
 from small_world import World, paint, write_config, write_data
 
-VERBS = ["download", "validate", "preprocess", "train", "eval", "predict", "push", "demo", "doctor"]
+VERBS = ["download", "validate", "preprocess", "train", "eval", "predict", "push", "demo", "synthesize", "doctor"]
 HEAVY = ("torch", "transformers", "datasets", "trl", "peft", "numpy", "cv2", "av", "decord", "pydantic")
 
 
