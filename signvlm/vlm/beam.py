@@ -7,7 +7,7 @@ import torch
 from transformers import BatchFeature, PreTrainedModel, PreTrainedTokenizerBase
 
 from signvlm.recognizer import Answer
-from signvlm.vlm.ranking import prefill
+from signvlm.vlm.prefill import Prefill
 from signvlm.vlm.tree import TokenTree
 
 # length_penalty 0 makes a beam's score the plain sum of its tokens' log-probabilities, as exact ranking's is.
@@ -37,31 +37,11 @@ def beam_search(
     Returns:
         Up to num_return_sequences answers a clip, best first, equal strings merged (the best score stays).
     """
-    longest = max(map(len, tree.answers))
-    settings = {**DEFAULTS, "max_new_tokens": longest if constrained else max(longest, FREE_TOKENS), **generation}
-    prompt_length = inputs["input_ids"].shape[1]
-    # The prompt runs once, not once a beam. generate wants at least one token of it for itself: the last.
-    cache, _ = prefill(model, inputs)
-    cache.crop(-1)
-    cache.batch_repeat_interleave(settings["num_beams"])
-    output: Any = cast(Any, model).generate(
-        input_ids=inputs["input_ids"],
-        attention_mask=inputs["attention_mask"],
-        past_key_values=cache,
-        **settings,
-        prefix_allowed_tokens_fn=_inside(tree, prompt_length) if constrained else None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        return_dict_in_generate=True,
-        output_scores=True,
-    )
-    texts = tokenizer.batch_decode(output.sequences[:, prompt_length:], skip_special_tokens=True)
-    scores = output.sequences_scores.float().tolist()
-    count = len(texts) // len(inputs["input_ids"])
+    sequences, scores = beams(model, tokenizer, inputs, tree, generation, constrained)
     answers = []
-    for start in range(0, len(texts), count):
+    for tokens, row in zip(sequences, scores.tolist(), strict=True):
         merged: dict[str, float] = {}
-        for text, score in zip(texts[start : start + count], scores[start : start + count], strict=True):
+        for text, score in zip(tokenizer.batch_decode(tokens, skip_special_tokens=True), row, strict=True):
             gloss = " ".join(text.split())
             # A beam that the glossary is too small to fill scores minus infinity (or -1e9 as generate starts it).
             if score > -1e8 and score > merged.get(gloss, float("-inf")):
@@ -70,7 +50,44 @@ def beam_search(
     return answers
 
 
-def _inside(tree: TokenTree, prompt_length: int) -> Callable[[int, torch.Tensor], list[int]]:
+@torch.inference_mode()
+def beams(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    inputs: BatchFeature,
+    tree: TokenTree,
+    generation: dict[str, Any],
+    constrained: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Runs `generate` on prompts that were run once, not once a beam; takes what `beam_search` takes.
+
+    Returns:
+        The answers' tokens int64 (B, R, L), padded on the right, and their scores float32 (B, R): for each clip those
+        that generate returns for it, in its order.
+    """
+    longest = max(map(len, tree.answers))
+    settings = {**DEFAULTS, "max_new_tokens": longest if constrained else max(longest, FREE_TOKENS), **generation}
+    batch, prompt_length = inputs["input_ids"].shape
+    # generate wants at least one token of the prompt for itself: the last.
+    cache = Prefill(model, inputs).cache
+    cache.crop(-1)
+    cache.batch_repeat_interleave(settings["num_beams"])
+    output: Any = cast(Any, model).generate(
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"],
+        past_key_values=cache,
+        **settings,
+        prefix_allowed_tokens_fn=inside(tree, prompt_length) if constrained else None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        return_dict_in_generate=True,
+        output_scores=True,
+    )
+    sequences = output.sequences[:, prompt_length:]
+    return sequences.view(batch, -1, sequences.shape[1]), output.sequences_scores.float().view(batch, -1)
+
+
+def inside(tree: TokenTree, prompt_length: int) -> Callable[[int, torch.Tensor], list[int]]:
     """A `prefix_allowed_tokens_fn` that keeps a beam on the tree; after the end token only the end token may follow."""
     following = tree.following()
     eos = tree.answers[0][-1]

@@ -10,6 +10,7 @@ from signvlm.hardware import Hardware
 from signvlm.recognizer import Answer, Ranking
 from signvlm.sampling import choose_frames
 from signvlm.vlm.beam import beam_search
+from signvlm.vlm.certified import best
 from signvlm.vlm.model import autocast, torch_device
 from signvlm.vlm.prompt import encode_prompts
 from signvlm.vlm.ranking import rank
@@ -69,7 +70,8 @@ class VLMRecognizer:
     def answer(self, clips: Sequence[np.ndarray], mode: str) -> list[list[Answer]]:
         """Answers a batch of uint8 (T, H, W, 3) RGB clips of equal T; see `Recognizer`."""
         if mode == "exact":
-            return [list(ranking.answers) for ranking in self.rank(clips, len(self.glossary))]
+            scores = self.log_probs(clips)
+            return [list(Ranking.of(self.glossary, row, len(self.glossary)).answers) for row in scores]
         with autocast(self.hardware):
             return beam_search(
                 self.model,
@@ -81,8 +83,10 @@ class VLMRecognizer:
             )
 
     def rank(self, clips: Sequence[np.ndarray], top: int) -> list[Ranking]:
-        """Finds each clip's `top` best glosses; see `Recognizer`."""
-        return [Ranking.of(self.glossary, row, top) for row in self.log_probs(clips)]
+        """Finds each clip's `top` best glosses, running only what can still be among them; see `Recognizer`."""
+        with autocast(self.hardware):
+            found = best(self.model, self._inputs(clips), self.tree, top, self.chunk_size)
+        return [certified.ranking for certified in found]
 
     def log_probs(self, clips: Sequence[np.ndarray]) -> np.ndarray:
         """Scores every gloss for every clip: float32 (B, G); see `Recognizer`."""

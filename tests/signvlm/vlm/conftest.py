@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from glosses import GLOSSARY, PROMPT
 
+from signvlm.vlm.prompt import encode_prompts
 from signvlm.vlm.tiny import make_model, make_processor
+from signvlm.vlm.tree import TokenTree
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +30,13 @@ def model(processor):
 def clips():
     rng = np.random.default_rng(0)
     return [rng.integers(0, 256, (8, 64, 64, 3), dtype=np.uint8) for _ in range(3)]
+
+
+@pytest.fixture
+def inputs(processor, clips):
+    return encode_prompts(processor, PROMPT, clips)
+
+
+@pytest.fixture
+def tree(processor):
+    return TokenTree.build(GLOSSARY, processor.tokenizer)
