@@ -25,6 +25,7 @@ class Container:
         rotation: Degrees clockwise, 0 | 90 | 180 | 270, that the frame must be turned by to be shown.
         timestamps: float64 (n,), seconds at which the stream's frames are shown, ascending, the first one 0.
         origin: Stream time of the first shown frame, in seconds.
+        first: Stream time of the first packet, hidden or not, in seconds.
         last_duration: Seconds that the last frame is shown.
         promised: Frames that the header promises, those that are not shown left out.
         hidden: Frames that an edit list hides; decord counts them, PyAV does not show them.
@@ -41,6 +42,7 @@ class Container:
     rotation: int
     timestamps: np.ndarray
     origin: float
+    first: float
     last_duration: float
     promised: int
     hidden: int
@@ -91,7 +93,7 @@ def video_stream(container: "av.container.InputContainer") -> "av.video.stream.V
 
 
 def inspect(path: Path, max_pixels: int | None = None) -> Container:
-    """Demuxes a file's video stream without decoding it.
+    """Demuxes a file's video stream, and decodes no more of it than the first frame.
 
     Args:
         path: The clip.
@@ -101,25 +103,43 @@ def inspect(path: Path, max_pixels: int | None = None) -> Container:
         ClipError: As `sniff` and `video_stream` do; no_frames, too_large, undecodable.
     """
     demuxer = sniff(path)
-    with open_container(path, demuxer) as container:
-        stream = video_stream(container)
-        codec = stream.codec_context
-        if codec is None:
-            raise ClipError("undecodable", "no decoder for its codec")
-        width, height = codec.width, codec.height
-        if max_pixels is not None and width * height > max_pixels:
-            raise ClipError("too_large", f"{width} x {height} pixels; validate.max_pixels is {max_pixels:,}")
-        packets = _demux(container, stream)
-        shown = [seconds for seconds, _, hidden in packets.timed if not hidden]
-        hidden = [seconds for seconds, _, hidden in packets.timed if hidden]
-        if not shown:
-            raise ClipError("no_frames", f"a {codec.name} stream without a packet")
-        rate = float(stream.average_rate or stream.guessed_rate or 25)
-        sound = len(container.streams.audio) > 0
-        seconds = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
-        if not seconds and container.duration and not sound:
-            seconds = container.duration / av.time_base
-        frames, aspect = stream.frames, float(stream.sample_aspect_ratio or 1)
+    with open_container(path, demuxer) as opened:
+        return examine(opened, path, demuxer, max_pixels, look=True)
+
+
+def examine(
+    opened: "av.container.InputContainer", path: Path, demuxer: str, max_pixels: int | None, *, look: bool
+) -> Container:
+    """Demuxes the video stream of an open file; see `inspect`.
+
+    Args:
+        opened: The file.
+        path: Its path.
+        demuxer: What it is read as.
+        max_pixels: Largest frame, width x height.
+        look: Decode the first frame, which alone tells the rotation. Without it `rotation` is 0; whoever decodes the
+            file anyway asks the first frame with `rotation_of`.
+
+    Raises:
+        ClipError: As `inspect` does.
+    """
+    stream = video_stream(opened)
+    codec = stream.codec_context
+    if codec is None:
+        raise ClipError("undecodable", "no decoder for its codec")
+    width, height = codec.width, codec.height
+    too_large(width, height, max_pixels)
+    packets = _demux(opened, stream, look)
+    shown = [seconds for seconds, _, hidden in packets.timed if not hidden]
+    hidden = [seconds for seconds, _, hidden in packets.timed if hidden]
+    if not shown:
+        raise ClipError("no_frames", f"a {codec.name} stream without a packet")
+    rate = float(stream.average_rate or stream.guessed_rate or 25)
+    sound = len(opened.streams.audio) > 0
+    seconds = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+    if not seconds and opened.duration and not sound:
+        seconds = opened.duration / av.time_base
+    frames, aspect = stream.frames, float(stream.sample_aspect_ratio or 1)
     times = np.sort(np.array(shown, np.float64))
     steps = np.diff(times)
     regular = not packets.undated and bool((steps > 0).all())
@@ -139,6 +159,7 @@ def inspect(path: Path, max_pixels: int | None = None) -> Container:
         rotation=packets.rotation,
         timestamps=times - times[0],
         origin=float(times[0]),
+        first=min(seconds for seconds, _, _ in packets.timed),
         last_duration=last_duration,
         # Elsewhere the header counts ticks (AVI) or nothing (Matroska).
         promised=frames - len(hidden) if frames and demuxer == MP4 else round(seconds / step),
@@ -155,8 +176,24 @@ class _Packets(NamedTuple):
     rotation: int
 
 
-def _demux(container: "av.container.InputContainer", stream: "av.video.stream.VideoStream") -> _Packets:
-    """Reads all packets; decodes only until the first frame, which alone tells the rotation."""
+def too_large(width: int, height: int, max_pixels: int | None) -> None:
+    """Refuses a frame of more than so many pixels.
+
+    Raises:
+        ClipError: too_large.
+    """
+    if max_pixels is not None and width * height > max_pixels:
+        raise ClipError("too_large", f"{width} x {height} pixels; validate.max_pixels is {max_pixels:,}")
+
+
+def rotation_of(frame: "av.VideoFrame") -> int:
+    """Returns how many degrees clockwise, 0 | 90 | 180 | 270, a frame must be turned by to be shown upright."""
+    # PyAV: degrees counter-clockwise that the matrix turns; shown upright after the inverse.
+    return round(-frame.rotation / 90) * 90 % 360
+
+
+def _demux(container: "av.container.InputContainer", stream: "av.video.stream.VideoStream", look: bool) -> _Packets:
+    """Reads all packets; decodes only until the first frame, and only where asked to `look`."""
     timed, undated, rotation = [], False, None
     tick = float(stream.time_base or 0)
     try:
@@ -165,14 +202,13 @@ def _demux(container: "av.container.InputContainer", stream: "av.video.stream.Vi
                 time = packet.pts if packet.pts is not None else packet.dts
                 undated |= time is None
                 timed.append(((time or 0) * tick, (packet.duration or 0) * tick, packet.is_discard))
-            if rotation is None:
+            if look and rotation is None:
                 for frame in packet.decode():
-                    # PyAV: degrees counter-clockwise that the matrix turns; shown upright after the inverse.
-                    rotation = round(-frame.rotation / 90) * 90 % 360
+                    rotation = rotation_of(frame)
     except (av.FFmpegError, ValueError) as error:
-        if not timed or rotation is None:
+        if not timed or (look and rotation is None):
             raise ClipError("undecodable", f"{stream.codec_context.name}: {_words(error)}") from error
-    if timed and rotation is None:
+    if timed and look and rotation is None:
         raise ClipError("no_frames", f"{len(timed)} {stream.codec_context.name} packets, none of which decodes")
     return _Packets(timed, undated, rotation or 0)
 

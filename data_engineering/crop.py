@@ -1,5 +1,7 @@
 """From a frame to the square a model sees: the signer's box made to fit the file, a square window, one resize."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -12,9 +14,40 @@ Box = tuple[float, float, float, float]
 _HEIGHTS = (144, 180, 192, 240, 270, 288, 320, 360, 400, 480, 540, 576, 720, 1080, 1440, 2160)
 # A box this much beyond the frame is rounding, not another file.
 _SLACK = 0.05
+# A box that covers so much of the frame tells nothing of where the signer is.
+_MOST = 0.9
 
 
-def fit_box(bbox: tuple[int, int, int, int] | None, width: int, height: int) -> tuple[Box | None, str | None]:
+def signer_box(
+    bbox: Sequence[int] | None, motion: Sequence[int] | None, width: int, height: int, settings: PreprocessSettings
+) -> tuple[Box | None, list[str]]:
+    """Chooses what of a frame the signer is: the index's box, or what moves where that box tells nothing.
+
+    Args:
+        bbox: xmin, ymin, xmax, ymax in pixels of the indexed file, or None.
+        motion: left, top, right, bottom in pixels of the served file, as `motion_crop` finds them, or None.
+        width: Of the served file, pixels.
+        height: Of the served file, pixels.
+        settings: Gives `crop`: `bbox` takes the motion where there is no box or one over nine tenths of the frame,
+            `motion` takes it always, `full` takes neither.
+
+    Returns:
+        The box in pixels of the served file (None for the whole frame), and notes on how it was found.
+    """
+    if settings.crop == "full":
+        return None, []
+    box, note = fit_box(bbox, width, height) if settings.crop == "bbox" else (None, None)
+    notes = [note] if note else []
+    if box is not None and (box[2] - box[0]) * (box[3] - box[1]) < _MOST * width * height:
+        return box, notes
+    if motion is None:
+        return box, [*notes, "nothing to crop to: no useful box, and nothing moves apart from the rest"]
+    left, top, right, bottom = (float(value) for value in motion)
+    told = f"x {motion[0]}, y {motion[1]}, {motion[2] - motion[0]} x {motion[3] - motion[1]}"
+    return (left, top, right, bottom), [*notes, f"cropped by motion: {told}"]
+
+
+def fit_box(bbox: Sequence[int] | None, width: int, height: int) -> tuple[Box | None, str | None]:
     """Makes a box of the index fit the file that was served.
 
     Hosts serve one clip in several sizes, and the index holds pixels of the authors' file. A signer is nearly always
@@ -42,7 +75,7 @@ def fit_box(bbox: tuple[int, int, int, int] | None, width: int, height: int) -> 
             )
     clamped = _clamp((left, top, right, bottom), width, height)
     if clamped is None:
-        return None, f"bbox outside the frame: {list(bbox)} in {width} x {height}, the whole frame is used"
+        return None, f"bbox outside the frame: {list(bbox)} in {width} x {height}, not used"
     if max(right - width, bottom - height, -left, -top) >= 1:
         return clamped, f"bbox clamped: {list(bbox)} leaves the {width} x {height} frame"
     return clamped, None

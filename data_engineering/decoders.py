@@ -7,9 +7,13 @@ Where an edit list hides frames at the END (13 of the 88 shared clips) it counts
 instead; there only the shown ones are asked for.
 
 A reader belongs to the thread and the process that opened it: decord hangs across a fork and aborts across threads.
+
+`decode` goes through a range frame by frame with PyAV and makes no pixels of them: validation looks at every frame, and
+turning each into RGB would cost a quarter more than decoding it.
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -30,13 +34,6 @@ class Reader(Protocol):
 
     name: str
 
-    def scan(self, start: float, end: float) -> Iterator[Timed]:
-        """Decodes, in order, every frame shown at or after `start` and before `end` (seconds).
-
-        Raises:
-            ClipError: undecodable.
-        """
-
     def at(self, times: np.ndarray, start: float, end: float) -> list[Timed]:
         """Returns, for each of the ascending `times` (seconds), the frame of `start`..`end` that is shown then.
 
@@ -52,7 +49,7 @@ def open_reader(container: Container) -> Reader:
             reader = DecordReader(container.path, container.timestamps)
         except ClipError:
             return AvReader(container)
-        if reader.agrees():
+        if reader.agrees(container.width):
             return reader
     return AvReader(container)
 
@@ -105,32 +102,22 @@ class DecordReader:
         self._stamps = stamps - stamps[0]
         self.timestamps = self._stamps if timestamps is None else timestamps
 
-    def agrees(self) -> bool:
+    def agrees(self, width: int) -> bool:
         """Tells whether decord's index holds the container's frames (perhaps with hidden ones behind them).
 
-        And whether it hands one out: at some narrow widths (8, 16, 24, 32, 48, 96 and 144 pixels were found) its
-        batches fail on the padding of FFmpeg's rows.
+        And, of a narrow file, whether it hands one out: at some widths (8, 16, 24, 32, 48, 96 and 144 pixels were
+        found) its batches fail on the padding of FFmpeg's rows.
         """
         shown = len(self.timestamps)
         if len(self._stamps) < shown:
             return False
-        try:
-            self._reader.get_batch([0]).asnumpy()
-        except _DECORD_ERRORS:
-            return False
+        if width < _NARROW:
+            try:
+                self._reader.get_batch([0]).asnumpy()
+            except _DECORD_ERRORS:
+                return False
         # decord keeps seconds in float32.
         return bool(np.allclose(self._stamps[:shown], self.timestamps, rtol=1e-6, atol=4 * TOLERANCE))
-
-    def scan(self, start: float, end: float) -> Iterator[Timed]:
-        """Decodes a range; see `Reader`."""
-        first, behind = np.searchsorted(self.timestamps, [start - TOLERANCE, end - TOLERANCE])
-        try:
-            if first < behind:
-                self._reader.seek_accurate(int(first))
-            for index in range(first, behind):
-                yield float(self.timestamps[index]), self._reader.next().asnumpy()
-        except _DECORD_ERRORS as error:
-            raise ClipError("undecodable", _first_line(error)) from error
 
     def at(self, times: np.ndarray, start: float, end: float) -> list[Timed]:
         """Decodes the frames shown at `times`; see `Reader`."""
@@ -150,20 +137,13 @@ class AvReader:
     def __init__(self, container: Container) -> None:
         self._container = container
 
-    def scan(self, start: float, end: float) -> Iterator[Timed]:
-        """Decodes a range; see `Reader`."""
-        for time, frame in self._decode(start, end):
-            if time >= start - TOLERANCE:
-                yield time, self._pixels(frame)
-
     def at(self, times: np.ndarray, start: float, end: float) -> list[Timed]:
         """Decodes the frames shown at `times`; see `Reader`."""
         chosen: list[Timed] = []
         shown: Timed | None = None
         before: tuple[float, av.VideoFrame] | None = None
-        for entry in self._decode(start, end):
-            if entry[0] < start - TOLERANCE:
-                continue
+        for time, frame, _ in decode(self._container, start, end):
+            entry = time, frame
             while before is not None and len(chosen) < len(times) and times[len(chosen)] + TOLERANCE < entry[0]:
                 shown = shown or (before[0], self._pixels(before[1]))
                 chosen.append(shown)
@@ -173,42 +153,72 @@ class AvReader:
         shown = before[0], self._pixels(before[1])
         return chosen + [shown] * (len(times) - len(chosen))
 
-    def _decode(self, start: float, end: float) -> Iterator[tuple[float, "av.VideoFrame"]]:
-        """Yields frames before `end`, beginning no later than `start`, in the order shown."""
-        source = self._container
-        count, last = 0, -np.inf
-        with open_container(source.path, source.format) as container:
-            stream = video_stream(container)
-            tick = float(stream.time_base or 0)
-            try:
-                if source.regular and start > _LEAD and source.format in _SEEKABLE:
-                    container.seek(int((start - _LEAD + source.origin) / tick), stream=stream)
-                for frame in container.decode(stream):
-                    if source.regular and frame.pts is not None:
-                        time = frame.pts * tick - source.origin
-                    else:
-                        # Made-up times count frames, as `inspect` made them up.
-                        time = float(source.timestamps[min(count, len(source.timestamps) - 1)])
-                    count += 1
-                    if time >= end - TOLERANCE:
-                        return
-                    if time > last:
-                        last = time
-                        yield time, frame
-            except (av.FFmpegError, ValueError) as error:
-                # What comes before a broken end is still the clip; `survey` counts what is missing.
-                if count == 0:
-                    raise ClipError("undecodable", _first_line(error)) from error
-
     def _pixels(self, frame: "av.VideoFrame") -> np.ndarray:
         # Some streams change their size on the way.
         pixels = frame.to_ndarray(format="rgb24", width=self._container.width, height=self._container.height)
         return np.ascontiguousarray(np.rot90(pixels, -self._container.rotation // 90))
 
 
+def decode(
+    container: Container, start: float, end: float, opened: "av.container.InputContainer | None" = None
+) -> Iterator[tuple[float, "av.VideoFrame", int]]:
+    """Decodes, in order, every frame shown at or after `start` and before `end`.
+
+    A packet that does not decode is passed over, as FFmpeg's own programs do; whoever asks may count what is damaged.
+
+    Args:
+        container: The file.
+        start: Seconds since the first frame.
+        end: Seconds since the first frame, perhaps infinite.
+        opened: The file as it was opened to be inspected, which spares opening it again where it can be rewound.
+
+    Yields:
+        Seconds since the first frame, the frame as it is stored, and how many packets have failed so far.
+
+    Raises:
+        ClipError: undecodable, if nothing decodes because of an error.
+    """
+    count, failed, last = 0, 0, -np.inf
+    seekable = container.regular and container.format in _SEEKABLE
+    with ExitStack() as stack:
+        if opened is None or not seekable:
+            opened = stack.enter_context(open_container(container.path, container.format))
+        stream = video_stream(opened)
+        tick = float(stream.time_base or 0)
+        error: Exception | None = None
+        try:
+            if seekable:
+                lead = max(start - _LEAD, 0.0) + container.origin if start > _LEAD else container.first
+                opened.seek(int(np.floor(lead / tick)), stream=stream)
+            for packet in opened.demux(stream):
+                try:
+                    frames = packet.decode()
+                except (av.FFmpegError, ValueError) as raised:
+                    error, failed = error or raised, failed + 1
+                    continue
+                for frame in frames:
+                    if container.regular and frame.pts is not None:
+                        time = frame.pts * tick - container.origin
+                    else:
+                        # Made-up times count frames, as `inspect` made them up.
+                        time = float(container.timestamps[min(count, len(container.timestamps) - 1)])
+                    count += 1
+                    if time >= end - TOLERANCE:
+                        return
+                    if time > last and time >= start - TOLERANCE:
+                        last = time
+                        yield time, frame, failed
+        except (av.FFmpegError, ValueError) as raised:
+            # What comes before a broken end is still the clip; a survey counts what is missing.
+            error = error or raised
+        if count == 0 and error is not None:
+            raise ClipError("undecodable", _first_line(error)) from error
+
+
 # Seeking may land a few frames late where a group of pictures is open; this many seconds earlier is safe.
 _LEAD = 1.0
 _SEEKABLE = (MP4, "matroska")
+_NARROW = 256
 
 # decord raises plain RuntimeError for most broken files, its own error for others, and asserts on a count of zero.
 _DECORD_ERRORS = (RuntimeError, decord.base.DECORDError, AssertionError, IndexError, StopIteration, ValueError)

@@ -29,7 +29,7 @@ FEATURES = Features(
     }
 )
 # Raised when the same settings begin to give other pixels.
-_VERSION = 1
+_VERSION = 2
 
 
 def stored_count(settings: PreprocessSettings) -> int:
@@ -57,7 +57,8 @@ def settings_key(settings: PreprocessSettings) -> str:
 def row_key(row: Mapping[str, Any], settings: PreprocessSettings) -> str:
     """Identifies a stored row: the settings, the file's bytes, its kept range and what the index says of it."""
     media = row["media"]
-    told = [media["sha256"], media["start"], media["end"], row["bbox"], row["gloss"], row["split"], row["signer_id"]]
+    shown = [media["sha256"], media["start"], media["end"], media["motion"], row["bbox"]]
+    told = [*shown, row["gloss"], row["split"], row["signer_id"]]
     return _digest([settings_key(settings), row["video_id"], *told])
 
 

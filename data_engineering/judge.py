@@ -14,12 +14,11 @@ import cv2
 from data_engineering.reasons import ClipError
 from data_engineering.settings import PreprocessSettings, ValidateSettings
 from data_engineering.state import sha256
-from data_engineering.video import clip_frames, survey
+from data_engineering.survey import survey
+from data_engineering.video import clip_frames
 
 # Judgements of another version of this module are not reused.
 _VERSION = 6
-# As many frames are read the way training reads them, as a last check; their size does not matter.
-_CHECK_SIZE = 32
 _THUMBNAILS = 5
 
 
@@ -58,13 +57,13 @@ def settings_stamp(limits: ValidateSettings, preprocess: PreprocessSettings) -> 
     told = [
         _VERSION,
         limits.model_dump(exclude={"workers", "timeout", "max_memory"}),
-        preprocess.model_dump(include={"cut_black", "num_frames", "stored_frames"}),
+        preprocess.model_dump(include={"cut_black"}),
     ]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def judge(job: Job) -> dict[str, Any]:
-    """Decodes one file as training will and to the end of its range; runs in a worker.
+    """Decodes one file to the end of its range, and with it every frame training may ask for; runs in a worker.
 
     Returns:
         The `media` entry of a validated row, with its notes under "notes".
@@ -83,20 +82,8 @@ def judge(job: Job) -> dict[str, Any]:
         validate=job.limits,
         preprocess=job.preprocess,
     )
-    count = job.preprocess.stored_frames or job.preprocess.num_frames
-    small = job.preprocess.model_copy(update={"size": _CHECK_SIZE})
-    found = asdict(media)
-    clip_frames(
-        job.path,
-        bbox=None,
-        start=media.start,
-        end=media.end,
-        num_frames=count,
-        preprocess=small,
-        surveyed=found,
-    )
     status = job.path.stat()
-    return {**found, "sha256": sha256(job.path), "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
+    return {**asdict(media), "sha256": sha256(job.path), "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
 def thumbnails(job: tuple[Mapping[str, Any], PreprocessSettings]) -> list[str]:
@@ -106,6 +93,7 @@ def thumbnails(job: tuple[Mapping[str, Any], PreprocessSettings]) -> list[str]:
     frames, _ = clip_frames(
         Path(row["video_path"]),
         bbox=row["bbox"],
+        motion=media["motion"],
         start=media["start"],
         end=media["end"],
         num_frames=_THUMBNAILS,

@@ -14,6 +14,7 @@ REMEDIES = {
     "no_video_stream": "The file holds sound only; look for another copy of the clip.",
     "no_frames": "The container holds no frame that decodes; look for another copy of the clip.",
     "too_short": "Fewer frames than validate.min_frames are left; look at the clip, or lower that key.",
+    "frozen": "Every frame of the kept range is the same picture; look for another copy of the clip.",
     "black": "Every frame of the kept range is black; look for another copy of the clip.",
     "too_large": "The clip is beyond a limit of the validate section; raise that limit if you trust the file.",
     "undecodable": "The codec or its data is broken; play the file, re-encode it, or delete it and download again.",

@@ -22,8 +22,10 @@ def validated_rows(root: Path) -> list[dict[str, Any]]:
     """
     manifest = Manifests(root).validated
     rows = read_json(manifest, "run `signvlm validate`")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and "media" in row for row in rows):
-        raise RunError(f"{manifest}: not a manifest of validated clips; run `signvlm validate`")
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and "motion" in row.get("media", ()) for row in rows
+    ):
+        raise RunError(f"{manifest}: not a manifest of clips validated by this version; run `signvlm validate`")
     return [{**row, "video_path": row.get("own_file") or str(video_path(root, row["video_id"]))} for row in rows]
 
 
@@ -45,6 +47,7 @@ def decode_row(manifest_row: Mapping[str, Any], settings: PreprocessSettings) ->
     frames, timestamps = clip_frames(
         Path(manifest_row["video_path"]),
         bbox=manifest_row["bbox"],
+        motion=media["motion"],
         start=media["start"],
         end=media["end"],
         num_frames=settings.stored_frames or settings.num_frames,

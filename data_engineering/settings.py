@@ -102,7 +102,9 @@ class PreprocessSettings(Section):
         num_frames: Frames the model sees, sampled at the centres of equal segments of the kept range.
         stored_frames: Frames stored a clip (>= num_frames), so that training can jitter; None for num_frames.
         size: Side of the square frames, in pixels.
-        crop: `bbox` crops to the signer's box grown by `margin`, `full` pads the whole frame to a square.
+        crop: `bbox` crops to the index's box of the signer grown by `margin`, or, where there is none or one over nine
+            tenths of the frame, to what moves: head and hands. `motion` always takes what moves, `full` pads the whole
+            frame to a square.
         margin: Growth of the box on each side, as a fraction of its longer side, as far as the frame reaches: a margin
             never adds black bars.
         cut_black: Cut black frames at both ends.
@@ -112,7 +114,7 @@ class PreprocessSettings(Section):
     num_frames: Positive = 8
     stored_frames: Positive | None = None
     size: Annotated[int, Field(ge=16, le=2048)] = 448
-    crop: Literal["bbox", "full"] = "bbox"
+    crop: Literal["bbox", "motion", "full"] = "bbox"
     margin: Fraction = 0.2
     cut_black: bool = True
     workers: Positive | None = None

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from data_engineering import health, stage
 from data_engineering.attempts import trimmed
 from data_engineering.clip import SPLITS, Clip, Manifests, read_json, write_json
-from data_engineering.crop import fit_box
+from data_engineering.crop import signer_box
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.folder import own_folder
 from data_engineering.judge import Job, judge, settings_stamp
@@ -95,7 +95,7 @@ def validate(
         if isinstance(verdict, ClipError):
             corrupted.append(corrupted_row(clip, data.root, verdict, stamps[clip.video_id]))
         else:
-            rows.append(_validated_row(clip, data.root, prompt, verdict, stamps[clip.video_id]))
+            rows.append(_validated_row(clip, data.root, prompt, verdict, stamps[clip.video_id], preprocess))
     missing = [clip for clip in wanted.clips if clip.video_id not in jobs]
     strays = [] if own else _strays(data, wanted.clips)
 
@@ -208,7 +208,7 @@ def _known(
     for name, changed in same.items():
         row = told[name]
         if "media" in row:
-            known[name] = {**row["media"], "mtime_ns": changed, "notes": row["notes"]}
+            known[name] = {**row["media"], "mtime_ns": changed}
         else:
             known[name] = ClipError(row["reason"], row["detail"])
     return known
@@ -224,12 +224,13 @@ def _rows(path: Path) -> Iterable[dict[str, Any]]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _validated_row(clip: Clip, root: Path, prompt: str, verdict: dict[str, Any], stamp: str) -> dict[str, Any]:
-    media = {key: value for key, value in verdict.items() if key != "notes"}
-    notes = list(verdict["notes"])
-    _, box_note = fit_box(clip.bbox, media["width"], media["height"])
-    notes += [box_note] if box_note and box_note not in notes else []
-    return {**clip.row(root, prompt), "media": {**media, "stamp": stamp}, "notes": notes}
+def _validated_row(
+    clip: Clip, root: Path, prompt: str, verdict: dict[str, Any], stamp: str, preprocess: PreprocessSettings
+) -> dict[str, Any]:
+    # Not part of the judgement: what frames are cut to changes with the settings, and takes no decoding.
+    _, crop_notes = signer_box(clip.bbox, verdict["motion"], verdict["width"], verdict["height"], preprocess)
+    notes = [*verdict["notes"], *crop_notes]
+    return {**clip.row(root, prompt), "media": {**verdict, "stamp": stamp}, "notes": notes}
 
 
 def _strays(data: DataSettings, clips: Sequence[Clip]) -> list[str]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from clips import number, write_clip
 
-from data_engineering.container import Container, inspect
-from data_engineering.decoders import AvReader, DecordReader, indices_at, open_reader
+from data_engineering.container import Container, inspect, open_container
+from data_engineering.decoders import AvReader, DecordReader, decode, indices_at, open_reader
 from data_engineering.reasons import ClipError
 
 VARIABLE = [0.0, 0.04, 0.08, 0.5, 0.54, 1.2, 1.24, 1.28, 1.32, 2.0]
@@ -49,11 +49,15 @@ def by_decord(container: Container) -> DecordReader:
     return DecordReader(container.path, container.timestamps)
 
 
-@pytest.mark.parametrize("reader", [by_decord, AvReader])
-def test_a_range_in_the_middle_is_scanned_to_its_end(reader: Callable, tmp_path: Path) -> None:
-    container = inspect(write_clip(tmp_path / "a.mp4", frames=30, rate=10))
-    scanned = [number(frame) for _, frame in reader(container).scan(1.5, 2.5)]
-    assert scanned == list(range(15, 25))
+def test_a_range_in_the_middle_is_decoded_to_its_end_from_a_file_already_open(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=30, rate=10)
+    container = inspect(path)
+    with open_container(path, "mov") as opened:
+        for _ in opened.demux():  # as a survey has by then
+            pass
+        found = list(decode(container, 1.5, 2.5, opened))
+    assert [number(frame.to_ndarray(format="rgb24")) for _, frame, _ in found] == list(range(15, 25))
+    np.testing.assert_allclose([time for time, _, _ in found], np.arange(15, 25) / 10, atol=1e-3)
 
 
 @pytest.mark.parametrize("reader", [by_decord, AvReader])

@@ -71,6 +71,7 @@ def test_stored_frames_decoding_ahead_and_predicting_give_identical_tensors(tmp_
     alone, _ = clip_frames(
         Path(manifest_row["video_path"]),
         bbox=manifest_row["bbox"],
+        motion=media["motion"],
         start=media["start"],
         end=media["end"],
         num_frames=4,

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from clips import number, write_clip
 
+from data_engineering.ranges import plan_range
+from data_engineering.reasons import ClipError
 from data_engineering.settings import PreprocessSettings, ValidateSettings
-from data_engineering.video import ClipError, Media, clip_frames, plan_range, survey
+from data_engineering.survey import Media, survey
+from data_engineering.video import clip_frames
 
 SMALL = PreprocessSettings(size=32)
 
@@ -79,7 +82,7 @@ def test_a_title_card_is_cut_at_an_end_and_noted_inside(tmp_path: Path) -> None:
     def paint(index: int) -> np.ndarray:
         card = np.zeros((48, 64, 3), np.uint8)
         card[22:26, 24:40] = 255
-        return card if index in (8, 9, 18, 19) else np.full((48, 64, 3), 150, np.uint8)
+        return card if index in (8, 9, 18, 19) else np.full((48, 64, 3), 150 + index, np.uint8)
 
     media = look(write_clip(tmp_path / "a.mp4", frames=20, paint=paint))
     assert media.frames == 18
@@ -92,9 +95,9 @@ def test_a_title_card_is_cut_at_an_end_and_noted_inside(tmp_path: Path) -> None:
 def test_a_dark_picture_is_not_black(tmp_path: Path) -> None:
     """A face on black: 63185 and most of signschool."""
 
-    def paint(_: int) -> np.ndarray:
+    def paint(index: int) -> np.ndarray:
         picture = np.zeros((48, 64, 3), np.uint8)
-        picture[10:18, 28:36] = (150, 110, 90)
+        picture[10:18, 28 + index : 36 + index] = (150, 110, 90)
         return picture
 
     assert look(write_clip(tmp_path / "a.mp4", frames=10, paint=paint)).frames == 10
@@ -102,7 +105,7 @@ def test_a_dark_picture_is_not_black(tmp_path: Path) -> None:
 
 def test_frames_are_the_centres_of_equal_segments(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", frames=32, rate=16)
-    frames, times = clip_frames(path, bbox=None, start=0.0, end=2.0, num_frames=8, preprocess=SMALL)
+    frames, times = clip_frames(path, bbox=None, motion=None, start=0.0, end=2.0, num_frames=8, preprocess=SMALL)
     assert frames.shape == (8, 32, 32, 3)
     assert frames.dtype == np.uint8
     assert times.dtype == np.float32
@@ -113,14 +116,16 @@ def test_frames_are_the_centres_of_equal_segments(tmp_path: Path) -> None:
 def test_segments_are_equal_in_time_and_not_in_frames(tmp_path: Path) -> None:
     """Ten frames in the first second, one in the second: half of what is seen is that one."""
     path = write_clip(tmp_path / "a.mp4", times=[*np.arange(10) / 10, 1.0, 1.95])
-    frames, _ = clip_frames(path, bbox=None, start=0.0, end=2.0, num_frames=4, preprocess=SMALL)
+    frames, _ = clip_frames(path, bbox=None, motion=None, start=0.0, end=2.0, num_frames=4, preprocess=SMALL)
     assert [number(frame) for frame in frames] == [2, 7, 10, 10]
 
 
 def test_more_frames_than_there_are_repeat(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", frames=3, rate=25)
     media = look(path)
-    frames, _ = clip_frames(path, bbox=None, start=media.start, end=media.end, num_frames=8, preprocess=SMALL)
+    frames, _ = clip_frames(
+        path, bbox=None, motion=None, start=media.start, end=media.end, num_frames=8, preprocess=SMALL
+    )
     shown = [number(frame) for frame in frames]
     assert shown == sorted(shown)
     assert set(shown) == {0, 1, 2}
@@ -129,7 +134,9 @@ def test_more_frames_than_there_are_repeat(tmp_path: Path) -> None:
 def test_frames_of_the_range_only(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", frames=35, rate=10)
     media = look(path, 26, 50)
-    frames, times = clip_frames(path, bbox=None, start=media.start, end=media.end, num_frames=20, preprocess=SMALL)
+    frames, times = clip_frames(
+        path, bbox=None, motion=None, start=media.start, end=media.end, num_frames=20, preprocess=SMALL
+    )
     shown = [number(frame) for frame in frames]
     assert (min(shown), max(shown)) == (10, 19)
     assert times[0] == pytest.approx(1.0)
