@@ -13,6 +13,7 @@ from data_engineering.attempts import AttemptLog
 from data_engineering.clip import Manifests, write_json
 from data_engineering.host_worker import Event, HostWorker
 from data_engineering.index_source import INDEX_NAME, TERMS, fetch_index
+from data_engineering.net import Fetcher
 from data_engineering.progress import Progress
 from data_engineering.report import Report
 from data_engineering.settings import DataSettings, DownloadSettings
@@ -60,8 +61,9 @@ def download(
     shelf, log = Shelf(data.root), AttemptLog(data.root)
     there = present(wanted.clips, shelf.folder)
     plan = todo(wanted.clips, there, log, settings, retry_failed)
+    fetcher = Fetcher(settings.timeout, settings.max_bytes, settings.allow_hosts)
     workers = [
-        HostWorker(name, sources, log, shelf, settings, plan.tallies[name], afresh=retry_failed)
+        HostWorker(name, sources, log, shelf, fetcher, settings, plan.tallies[name], afresh=retry_failed)
         for name, sources in plan.sources.items()
     ]
     try:
@@ -82,7 +84,7 @@ def download(
         written=[Manifests(data.root).cleaned, log.path],
         refused=[f"{refusal.where}: {refusal.reason}" for refusal in wanted.refused],
         details=table(plan.tallies),
-        notes=notes + [*wanted.notes] + unmatched(wanted) + _advice(plan, shelf),
+        notes=[*notes, *wanted.notes, *unmatched(wanted), *_advice(plan, shelf)],
         reused=len(there),
         next_step="signvlm validate" if rows else "signvlm download, later, or put clips into raw_videos yourself",
     )

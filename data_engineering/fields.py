@@ -160,7 +160,7 @@ def _url(entry: Mapping[str, Any]) -> str:
     if parts.scheme not in ("http", "https") or not host:
         raise ValueError(f"url {short(value)} is not an http(s) address")
     if parts.username or parts.password:
-        raise ValueError(f"url {short(value)} carries a user name")
+        raise ValueError(f"url of {short(host)} carries a user name")  # or a password, which nobody is to see
     try:
         link_local = ipaddress.ip_address(host).is_link_local
     except ValueError:

@@ -41,7 +41,8 @@ class HostWorker:
         sources: What to ask for.
         log: Where attempts go; its earlier ones tell whether the host is dead.
         shelf: Where files go.
-        settings: Pause, retries, limits.
+        fetcher: Asks; one for all hosts, as each loads every certificate there is.
+        settings: Pauses and retries.
         tally: Counts what becomes of the clips.
         afresh: Ask even a host that earlier runs found dead.
     """
@@ -52,6 +53,7 @@ class HostWorker:
         sources: list[Source],
         log: AttemptLog,
         shelf: Shelf,
+        fetcher: Fetcher,
         settings: DownloadSettings,
         tally: Tally,
         afresh: bool,
@@ -63,7 +65,7 @@ class HostWorker:
         self._shelf = shelf
         self._keeper = Keeper(name, log, shelf, tally)
         self._settings = settings
-        self._fetcher = Fetcher(settings.timeout, settings.max_bytes, settings.allow_hosts)
+        self._fetcher = fetcher
         pause, remedy = (settings.youtube_pause, COOKIES) if name == YOUTUBE else (settings.pause, "")
         self._patience = Patience(pause, settings.backoff, self.stop, remedy)
         self._watch = BodyWatch() if afresh else watch_of(name, log)

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from data_engineering.attempts import Attempt, AttemptLog
 from data_engineering.clip import Clip
 from data_engineering.cut import Carving, carve
+from data_engineering.flash import unpack
 from data_engineering.hosts import SAME_BODIES, youtube_id
 from data_engineering.reasons import ClipError
 from data_engineering.shelf import Shelf
@@ -60,6 +61,12 @@ class Keeper:
             # Other clips, of other glossaries too, are cut from the same video: it is asked for once.
             body = body._replace(path=self._shelf.keep(body.path, video))
         convert = demuxer == "swf"
+        if convert:
+            try:
+                unpack(body.path)
+            except ClipError as error:
+                self.note(source.clips, "failed", f"unconvertible: {error}", body)
+                return
         self._carve(list(source.clips) if convert else ranged, body, convert)
         for clip in source.clips:
             if clip not in ranged and not convert:

@@ -4,13 +4,12 @@ Without a promised length a connection that breaks looks like one that is done, 
 file ends. Those that cannot say it are not taken on trust.
 """
 
-import zlib
 from pathlib import Path
 
+from data_engineering.flash import lengths
 from data_engineering.reasons import ClipError
 from data_engineering.sniff import MP4, boxes
 
-_CHUNK = 1 << 16
 _SEGMENT = b"\x18\x53\x80\x67"
 
 
@@ -22,7 +21,7 @@ def check_whole(path: Path, demuxer: str) -> None:
         demuxer: What `sniff` said.
 
     Raises:
-        ClipError: truncated.
+        ClipError: truncated; too_large for an .swf.
     """
     length = path.stat().st_size
     if demuxer == MP4:
@@ -32,7 +31,7 @@ def check_whole(path: Path, demuxer: str) -> None:
         if 0 < rest < 8:
             promised = length
     elif demuxer == "swf":
-        promised, length = _flash(path)
+        promised, length = lengths(path)
     elif demuxer == "avi":
         with path.open("rb") as file:
             promised = 8 + int.from_bytes(file.read(8)[4:], "little")
@@ -42,25 +41,6 @@ def check_whole(path: Path, demuxer: str) -> None:
         raise ClipError("truncated", f"the host promised no length, and a {demuxer} file does not tell its own")
     if length < promised:
         raise ClipError("truncated", f"the host promised no length; the file has {length:,} of {promised:,} bytes")
-
-
-def _flash(path: Path) -> tuple[int, int]:
-    """Returns the length an .swf states and the one it has, both uncompressed (SWF 19, chapter 2)."""
-    with path.open("rb") as file:
-        head = file.read(8)
-        promised = int.from_bytes(head[4:], "little")
-        if head[:1] == b"F":
-            return promised, path.stat().st_size
-        found, inflater = len(head), zlib.decompressobj()
-        try:
-            while found < promised and not inflater.eof and (chunk := file.read(_CHUNK)):
-                while chunk and found < promised:
-                    # Bounded steps: a few kilobytes may unpack to gigabytes.
-                    found += len(inflater.decompress(chunk, _CHUNK))
-                    chunk = inflater.unconsumed_tail
-        except zlib.error as error:
-            raise ClipError("truncated", f"its compressed part is broken: {error}") from error
-    return promised, found
 
 
 def _matroska(path: Path) -> int:

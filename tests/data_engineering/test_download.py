@@ -1,18 +1,27 @@
 """The download: every absent clip asked for, judged by what came, remembered, and resumed."""
 
 import json
+import os
+import socket
+import threading
+import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clips import write_clip as faststart
 from loopback import Loopback, greys, loopback, write_clip
 from roots import PROMPT, Root, hosts
 
-from data_engineering.download import download
+from data_engineering.clip import Clip
+from data_engineering.container import inspect
+from data_engineering.download import HOSTS_AT_ONCE, download
 from data_engineering.errors import ConfigError, RunError
+from data_engineering.hosts import belongs, request_headers
 from data_engineering.settings import DataSettings, DownloadSettings
+from data_engineering.shelf import Shelf
 
 
 @pytest.fixture
@@ -229,20 +238,236 @@ def test_a_clip_without_an_address_is_said(tmp_path: Path) -> None:
     assert hosts(report)["(no address)"]["why"] == "1 no address"
 
 
-def test_aslpro_is_asked_from_its_own_pages() -> None:
-    from data_engineering.hosts import request_headers
+def test_a_flash_file_is_converted_or_named_unconvertible(
+    tmp_path: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aslpro serves .swf, and only to those who come from its own pages."""
+    real = socket.getaddrinfo
 
-    assert "aslpro" in request_headers("http://www.aslpro.com/main/b/book.swf")["Referer"]
-    assert request_headers("http://notaslpro.example/a") == {}
+    def here(host: str, *rest: object, **options: object) -> object:
+        return real("127.0.0.1" if host.endswith("aslpro.com") else host, *rest, **options)  # type: ignore[arg-type]
 
-
-def test_a_flash_file_is_converted_or_named_unconvertible(tmp_path: Path, server: Loopback) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", here)
     flash = write_clip(tmp_path / "a.swf", codec="flv").read_bytes()
-    root = Root(tmp_path, {"a": server.serve("/a.swf", flash), "b": server.serve("/b.swf", b"FWS\x06" + bytes(60))})
+    packed = b"CWS" + flash[3:8] + zlib.compress(flash[8:])
+    bodies = {"plain": flash, "packed": packed, "script": b"FWS\x06" + bytes(60), "broken": packed[:40] + bytes(60)}
+    urls = {
+        name: server.serve(f"/{name}.swf", body).replace("127.0.0.1", "www.aslpro.com") for name, body in bodies.items()
+    }
+    root = Root(tmp_path, urls)
+    root.download(allow_hosts=("www.aslpro.com",))
+    assert {headers["Referer"] for headers in server.headers} == {"http://www.aslpro.com/cgi-bin/aslpro/aslpro.cgi"}
+    assert root.files() == ["packed.mp4", "plain.mp4"]
+    for name in root.files():
+        assert len(greys(root.videos / name)) == 25
+        assert inspect(root.videos / name).format == "mov"
+    for line in root.lines()[-2:]:
+        assert line["reason"].startswith("unconvertible")
+        assert not line["retriable"]
+
+
+def test_the_referer_goes_to_aslpro_alone() -> None:
+    assert request_headers("http://aslpro.com/main/b/book.swf") != {}
+    for other in ("http://notaslpro.com/a.swf", "http://aslpro.com.example/a.swf", "http://a.example/aslpro.com"):
+        assert request_headers(other) == {}
+
+
+def test_a_mov_is_kept_as_it_came(tmp_path: Path, server: Loopback) -> None:
+    body = write_clip(tmp_path / "a.mov").read_bytes()
+    root = Root(tmp_path, {"a": server.serve("/uploads/a.mov", body)})
     root.download()
-    assert root.files() == ["a.mp4"]
-    assert len(greys(root.path / "raw_videos" / "a.mp4")) == 25
-    assert root.lines()[-1]["reason"].startswith("unconvertible")
+    assert (root.videos / "a.mp4").read_bytes() == body
+
+
+def test_a_range_is_cut_out_of_a_direct_host_s_file_too(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    url = server.serve("/a", clip)
+    root = Root(
+        tmp_path,
+        instances=[{"video_id": "a", "url": url, "frame_start": 6, "frame_end": 15}, {"video_id": "b", "url": url}],
+    )
+    root.download()
+    assert greys(root.videos / "a.mp4") == pytest.approx(range(10, 30, 2), abs=3)
+    assert (root.videos / "b.mp4").read_bytes() == clip
+    assert {line["id"]: line["trimmed"] for line in root.lines()} == {"a": True, "b": False}
+    assert server.asked == ["/a"]
+
+
+# Bodies that are not all of it
+
+
+def test_an_open_ended_body_that_breaks_off_is_asked_for_again(tmp_path: Path, server: Loopback) -> None:
+    """Without a promised length the end of the connection looks like the end of the clip."""
+    clip = faststart(tmp_path / "source.mp4", faststart=True).read_bytes()
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(clip[:-200] if len(server.asked) == 1 else clip)
+
+    root = Root(tmp_path, {"a": server.on("/a", answer)})
+    root.download(retries=1)
+    assert [line["status"] for line in root.lines()] == ["failed", "ok"]
+    assert root.lines()[0]["reason"].startswith("broke off")
+    assert (root.videos / "a.mp4").read_bytes() == clip
+
+
+@pytest.mark.parametrize("lie", ["longer", "shorter", "part", "chunk"])
+def test_a_host_that_lies_about_length_gives_no_clip(tmp_path: Path, server: Loopback, clip: bytes, lie: str) -> None:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(206 if lie == "part" else 200)
+        if lie == "chunk":
+            request.send_header("Transfer-Encoding", "chunked")
+        else:
+            promised = {"longer": len(clip) + 10, "shorter": len(clip) // 2, "part": len(clip) // 2}[lie]
+            request.send_header("Content-Length", str(promised))
+        request.end_headers()
+        request.wfile.write(b"%x\r\n%b" % (len(clip), clip[:300]) if lie == "chunk" else clip)
+
+    root = Root(tmp_path, {"a": server.on("/a", answer)})
+    root.download()
+    assert root.files() == []
+    assert root.lines()[-1]["status"] == "failed"
+
+
+# Which hosts, and what again
+
+
+def test_only_the_hosts_named_are_asked(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    with loopback() as other:
+        root = Root(tmp_path, {"a": server.serve("/a", clip), "b": other.serve("/b", clip)})
+        report = root.download(only_hosts=(other.host,))
+        assert (server.asked, other.asked) == ([], ["/b"])
+        assert set(hosts(report)) == {other.host}
+        assert report.counts["missing"] == 1
+
+
+def test_a_host_that_no_clip_comes_from_is_named_with_the_nearest(tmp_path: Path) -> None:
+    root = Root(tmp_path, {"a": "https://www.handspeak.com/word/b/book.mp4"})
+    with pytest.raises(ConfigError, match=r"only_hosts.*'handspeek\.com'.*www\.handspeak\.com"):
+        root.download(only_hosts=("handspeek.com",))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("handspeak.com", True), ("WWW.handspeak.com", True), ("speak.com", False)]
+)
+def test_a_host_is_named_in_full_or_by_its_domain(name: str, meant: bool) -> None:
+    assert belongs("www.handspeak.com", name) is meant
+
+
+def test_what_failed_for_good_is_asked_again_on_demand(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    urls = {f"{n}": server.serve(f"/{n}", b"<html>moved</html>") for n in range(6)} | {"gone": server.base + "/gone"}
+    root = Root(tmp_path, urls)
+    root.download()
+    server.asked.clear()
+    for n in range(6):
+        server.serve(f"/{n}", clip + b"\0\0\0\x09free" + bytes([n]))
+    server.serve("/gone", clip)
+    assert root.download().counts["new"] == 0
+    assert server.asked == []
+    report = root.download(retry_failed=True)
+    assert report.counts == {"clips expected": 7, "there": 7, "new": 7, "missing": 0}
+
+
+def test_a_host_that_has_had_enough_is_let_be(tmp_path: Path, server: Loopback) -> None:
+    root = Root(tmp_path, {f"{n}": server.serve(f"/{n}", b"", 429) for n in range(9)})
+    report = root.download()
+    assert len(server.asked) == 3
+    row = hosts(report)[server.host]
+    assert (row["failed"], row["not asked"]) == ("3", "6")
+    assert "download.pause" in row["why"]
+
+
+def test_a_host_that_asks_for_an_hour_is_not_asked_twice(tmp_path: Path, server: Loopback) -> None:
+    root = Root(tmp_path, {f"{n}": server.serve(f"/{n}", b"", 503, Retry_After="3600") for n in range(4)})
+    report = root.download(retries=3)
+    assert len(server.asked) == 1
+    assert "60 minutes" in hosts(report)[server.host]["why"]
+    assert root.lines()[0]["retriable"]
+
+
+def test_files_of_an_earlier_run_turn_out_to_be_a_placeholder(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    root = Root(tmp_path, {f"{n}": server.serve(f"/{n}", clip) for n in range(6)})
+    assert root.download(limit=3).counts["there"] == 3
+    report = root.download()
+    assert root.files() == []
+    row = hosts(report)[server.host]
+    assert (row["failed"], row["not asked"]) == ("4", "2")
+    assert "placeholder x4; 3 removed" in row["why"]
+    last = {line["id"]: line for line in root.lines()}
+    assert {last[f"{n}"]["reason"].partition(":")[0] for n in range(4)} == {"placeholder"}
+
+
+# Hostile addresses
+
+
+def test_hostile_addresses_are_refused_one_by_one_and_the_rest_is_fetched(
+    tmp_path: Path, server: Loopback, clip: bytes
+) -> None:
+    """The index's reader refuses what no clip's address can look like; the fetch, what leads where it must not."""
+    unreadable = {
+        "file": "file:///etc/passwd",
+        "metadata": "http://169.254.169.254/latest/meta-data",
+        "ftp": "ftp://clips.example/a.mp4",
+        "script": "javascript:alert(1)",
+        "secret": "http://user:secret@clips.example/a.mp4",
+        "long": "http://clips.example/" + "a" * 10_000_000,
+        "newline": "http://clips.example/a\r\nX-Injected: 1",
+        "port": "http://clips.example:99999/a.mp4",
+        "list": ["http://clips.example/a.mp4"],
+        "number": 5,
+    }
+    refused = {
+        "private": "http://10.0.0.1/a.mp4",
+        "decimal": "http://2852039166/latest",
+        "mapped": "http://[::ffff:169.254.169.254]/latest",
+        "inward": server.redirect("/inward", "http://169.254.169.254/latest"),
+        "away": server.redirect("/away", "file:///etc/passwd"),
+    }
+    good = server.serve("/a.mp4", clip)
+    instances = [{"video_id": name, "url": url} for name, url in (unreadable | refused).items()]
+    root = Root(tmp_path, {"good": good}, instances)
+    report = root.download()
+    assert len(report.refused) == len(unreadable)
+    assert {line["id"] for line in root.lines() if line["status"] == "refused"} == set(refused)
+    assert root.files() == ["good.mp4"]
+    assert set(server.asked) == {"/a.mp4", "/inward", "/away"}
+    assert max(map(len, report.lines())) < 400
+    assert "secret" not in "\n".join(report.lines())
+
+
+def test_an_index_of_many_hosts_is_asked_by_few_threads(tmp_path: Path) -> None:
+    root = Root(tmp_path, {f"{n}": f"http://10.0.{n // 250}.{n % 250 + 1}/a" for n in range(300)})
+    seen = []
+
+    class Watched(threading.Thread):
+        def start(self) -> None:
+            seen.append(self)
+            super().start()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading, "Thread", Watched)
+        root.download()
+    assert len(root.lines()) == 300
+    assert len(seen) <= HOSTS_AT_ONCE
+
+
+def test_old_parts_are_swept_and_those_of_a_living_run_are_not(tmp_path: Path) -> None:
+    root = Root(tmp_path, {"a": ""})
+    root.videos.mkdir(parents=True)
+    (root.path / "datasets").mkdir()
+    ours = Shelf(root.path).part(Clip("a", "book", "train", 1)).name
+    living = ours.replace(f"-{os.getpid()}", f"-{os.getppid()}")
+    dead = ours.replace(f"-{os.getpid()}", "-4194305")  # beyond the largest process number of Linux
+    elsewhere = [".a.othermachine-1.part", ".b.othermachine-1.part"]
+    for name in (living, dead, *elsewhere):
+        (root.videos / name).write_bytes(b"half")
+    manifest = root.path / "datasets" / ".wlasl_cleaned.json.abc.part"
+    manifest.write_bytes(b"half")
+    for old in (root.videos / elsewhere[0], manifest):
+        os.utime(old, (0, 0))
+    root.download()
+    assert root.files() == sorted([living, elsewhere[1]])
+    assert not manifest.exists()
 
 
 def test_words_that_the_index_lacks_are_said(tmp_path: Path) -> None:

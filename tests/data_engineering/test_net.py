@@ -6,6 +6,8 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from loopback import Loopback, loopback
 
 from data_engineering.addresses import AddressRefusedError, is_public
 from data_engineering.errors import RunError
-from data_engineering.net import Fetcher, FetchError
+from data_engineering.net import Fetcher, FetchError, WallError, retry_after
 
 
 @pytest.fixture
@@ -156,12 +158,48 @@ def test_an_http_error_is_named_and_told_apart(server: Loopback, status: int, re
 def test_a_host_may_ask_for_patience(server: Loopback) -> None:
     assert failure(server.serve("/a", b"", 429, Retry_After="7")).retry_after == 7.0
     assert failure(server.serve("/a", b"", 429, Retry_After="soon")).retry_after is None
+    assert isinstance(failure(server.serve("/a", b"", 429)), WallError)
+
+
+def test_patience_may_be_asked_for_by_date() -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=90)
+    assert retry_after(format_datetime(soon, usegmt=True)) == pytest.approx(90, abs=5)
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    for nonsense in ("", "-5", "1e9", "\u0665", "Wed, 99 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00"):
+        assert retry_after(nonsense) is None
+    assert retry_after("9" * 5000) == float("9" * 9)
 
 
 def test_a_body_that_breaks_off_is_no_body(server: Loopback) -> None:
     error = failure(server.serve("/a", b"half", Content_Length="100"))
     assert "4 of 100" in str(error)
     assert error.retriable
+
+
+def test_a_part_of_a_body_sent_unasked_is_no_body(server: Loopback) -> None:
+    error = failure(server.serve("/a", b"half", 206, Content_Range="bytes 0-3/8"))
+    assert str(error) == "HTTP 206"
+    assert "Range" not in server.headers[-1]
+
+
+def test_whether_the_protocol_marks_the_end_is_told(server: Loopback) -> None:
+    def open_ended(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(b"clip")
+
+    def chunked(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Transfer-Encoding", "chunked")
+        request.end_headers()
+        request.wfile.write(b"4\r\nclip\r\n0\r\n\r\n")
+
+    fetched = [
+        fetcher().fetch(url, io.BytesIO())
+        for url in (server.serve("/a", b"clip"), server.on("/b", chunked), server.on("/c", open_ended))
+    ]
+    assert [body.whole for body in fetched] == [True, True, False]
+    assert {body.bytes for body in fetched} == {4}
 
 
 def test_a_chunked_body_that_breaks_off_is_no_body(server: Loopback) -> None:
