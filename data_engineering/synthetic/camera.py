@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from data_engineering.synthetic.body import LANDMARKS, Figure
 from data_engineering.synthetic.hand import Array
+from data_engineering.synthetic.motion import HAND
 from data_engineering.synthetic.signer import Signer
 
 Flags = NDArray[np.bool_]
@@ -112,11 +113,15 @@ def keypoints(shot: Shot, signer: Signer) -> tuple[Array, Array, Flags]:
         places |= {f"{word}_hip": hip, f"{word}_knee": hip + 2, f"{word}_ankle": hip + 4}
     places |= {f"face_{name}": places[name] for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")}
     order = [places[name] for name in KEYPOINTS]
-    return shot.points[:, order], shot.depth[:, order], np.logical_not(_hidden(shot, order))
+    return shot.points[:, order], shot.depth[:, order], np.logical_not(_hidden(shot, order, HAND * signer.hand))
 
 
-def _hidden(shot: Shot, order: list[int]) -> Flags:
-    """Which points lie behind a forearm, a palm or a finger that they are no part of: (T, len(order)) bool."""
+def _hidden(shot: Shot, order: list[int], length: float) -> Flags:
+    """Which points lie behind a forearm, a palm or a finger that they are no part of: (T, len(order)) bool.
+
+    In front is what is drawn later: arms before trunk and head, one arm before the other as `drawn_later` says. Within
+    one arm depth decides. `length` is the hand's, in shoulder widths.
+    """
     ends: list[tuple[int, int]] = []
     widths: list[float] = []
     owners: list[tuple[int, ...]] = []
@@ -144,6 +149,21 @@ def _hidden(shot: Shot, order: list[int]) -> Flags:
     gap = point - a - along[..., None] * ab
     near = (gap * gap).sum(-1) < (np.array(widths) * shot.scale) ** 2
     za, zb = shot.depth[:, None, one], shot.depth[:, None, other]
-    front = za + along * (zb - za) > shot.depth[:, order, None] + 0.03
+    nearer = za + along * (zb - za) > shot.depth[:, order, None] + 0.03
+    # 0 and 1: the arm that a point or a bone is of; -1: neither.
+    mine, its = (np.full(count, -1) for count in (len(order), len(one)))
+    for side in (0, 1):
+        for part in (f"arm{side}", f"hand{side}"):
+            inside = shot.slices[part]
+            mine[[inside.start <= index < inside.stop for index in order]] = side
+            its[(one >= inside.start) & (one < inside.stop)] = side
+    later = drawn_later(shot, length)[:, None, None]
+    front = np.where(mine[:, None] == its, nearer, (mine[:, None] == -1) | (its == later))
     own = np.array([[index in owner for owner in owners] for index in order])
     return (near & front & ~own).any(-1)
+
+
+def drawn_later(shot: Shot, length: float) -> NDArray[np.intp]:
+    """Which hand is drawn last, over the other: (T,) 0 or 1; the nearer one, a tie goes to the dominant hand (0)."""
+    depth = [shot.near(f"hand{side}").mean(axis=1) for side in (0, 1)]
+    return np.where(depth[0] + 0.08 * length >= depth[1], 0, 1)

@@ -7,7 +7,7 @@ import numpy as np
 
 from data_engineering.crop import Box
 from data_engineering.synthetic.backdrop import backdrop
-from data_engineering.synthetic.camera import Shot
+from data_engineering.synthetic.camera import Shot, drawn_later
 from data_engineering.synthetic.degrade import gain, motion_blur
 from data_engineering.synthetic.hand import Array
 from data_engineering.synthetic.motion import HAND, Performance
@@ -50,6 +50,7 @@ def draw(
     depths = [shot.near(f"hand{side}") / (HAND * signer.hand) for side in (0, 1)]
     palms = [palm_outlines(hand, length) for hand in hands]
     names = [name for name in shot.slices if not name.startswith(("arm", "hand", "hips"))]
+    last = drawn_later(shot, HAND * signer.hand)
     canvas = np.empty_like(wall)
     for t in range(len(points)):
         np.copyto(canvas, wall)
@@ -60,8 +61,8 @@ def draw(
         chest = parts["trunk"].mean(axis=0)
         for side in (1, 0):
             paint_arm(brush, arms[side], signer, unit, light, chest, "upper")
-        # The nearer hand is drawn last, a tie goes to the dominant one; a hand pointing away lies behind its forearm.
-        for side in sorted((1, 0), key=lambda s: float(depths[s][t].mean()) + (0.08 if s == 0 else 0.0)):
+        # A hand pointing away lies behind its forearm.
+        for side in (1 - last[t], last[t]):
             behind = depths[side][t].mean() < depths[side][t, 0] - 0.12
             layers = ("hand", "fore") if behind else ("fore", "hand")
             for layer in layers:
