@@ -1,1 +1,45 @@
-"""Sign recognition with vision-language models: from clips to an adapter and numbers that can be published."""
+"""Sign recognition with vision-language models: from clips to an adapter and numbers that can be published.
+
+    from signvlm import SignRecognizer
+
+    with SignRecognizer.from_pretrained("user/name") as recognizer:
+        print(recognizer.rank("clip.mp4")[0].gloss)
+
+Whatever a verb of the command line does, a function does too. It takes the configuration (`signvlm.config.load`) or a
+section of it, returns a record, and prints nothing but notes and a progress bar on stderr:
+
+    download     data_engineering.download.download(config.data, config.download, config.model.prompt)
+    validate     data_engineering.validate.validate(config.data, config.download, config.validate_, config.preprocess,
+                 config.model.prompt)
+    preprocess   data_engineering.preprocess.preprocess(config.data, config.preprocess)
+    train        signvlm.train.train(config)
+    eval         signvlm.eval.evaluate_checkpoint(config, checkpoint)
+    predict      SignRecognizer, above
+    merge        signvlm.vlm.merge.merge(config, checkpoint, out)
+    push         signvlm.hub.push(bundle, "user/name"), signvlm.manifest.push_manifest(root, "user/name")
+    demo         signvlm.demo.demo(out)
+    doctor       signvlm.doctor.doctor(config.data.root)
+
+Importing this package imports none of the heavy libraries.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from signvlm.api import SignRecognizer
+    from signvlm.predict import Prediction, RankedGloss
+
+__all__ = ["Prediction", "RankedGloss", "SignRecognizer"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is public when it is first used: torch and transformers take seconds."""
+    if name == "SignRecognizer":
+        from signvlm.api import SignRecognizer
+
+        return SignRecognizer
+    if name in __all__:
+        import signvlm.predict
+
+        return getattr(signvlm.predict, name)
+    raise AttributeError(f"module 'signvlm' has no attribute {name!r}")

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML, YAMLError
 
 from data_engineering.clip import read_json
 from data_engineering.errors import RunError
+from signvlm.config import shipped
 from signvlm.evaluation.summary import bracket, percent
 
 RESULTS = "evaluation_results.json"
@@ -36,6 +37,7 @@ processor = AutoProcessor.from_pretrained({name})
 base = AutoModelForImageTextToText.from_pretrained({base}, dtype="auto")
 model = PeftModel.from_pretrained(base, {name})
 """
+_WITH_BASE = _ADAPTER_USAGE.replace("{base}", '{name}, subfolder="base"')
 _MODEL_USAGE = """\
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -59,7 +61,8 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
         bundle: The bundle's folder. Read where they are there: adapter_config.json (base and revision), config.yaml
             (data, prompt, frames), glossary.json, metrics.json (`leakage`, `hardware`, `seconds`).
         name: How users will name it: a repository `user/name`, or None for the folder itself.
-        results: An evaluation_results.json; None takes the one in the bundle, or else beside it, or none.
+        results: An evaluation_results.json; None takes the one that `eval` wrote for this bundle, or none: in it, or
+            beside it where it is a run's `adapter`.
 
     Raises:
         RunError: One of those files is broken.
@@ -68,7 +71,7 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
     config = _yaml(bundle / "config.yaml")
     glossary = _json(bundle / "glossary.json") or []
     metrics = _json(bundle / "metrics.json")
-    evaluated = _json(results or next((p for p in (bundle / RESULTS, bundle.parent / RESULTS) if p.exists()), Path()))
+    evaluated = _json(results or (bundle.parent if bundle.name == "adapter" else bundle) / RESULTS)
     data, model, preprocess = (config.get(section) or {} for section in ("data", "model", "preprocess"))
     run = evaluated.get("run") or {}
 
@@ -76,7 +79,7 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
     on_hub = _is_hub_id(base)
     shown_base = base if on_hub else Path(base).name
     revision = adapter.get("revision") or model.get("revision")
-    wlasl = "wlasl" in str(data.get("index", "")).lower()
+    wlasl, said = terms(data.get("index", ""))
     dataset = "WLASL" if wlasl else Path(str(data.get("index", "clips"))).stem
     title = name or bundle.resolve().name
     metadata = ModelCardData(
@@ -91,7 +94,9 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
         model_name=title,
         eval_results=_eval_results(evaluated, dataset) or None,
     )
-    usage = ((_ADAPTER_USAGE if adapter else _MODEL_USAGE) + _ASK).format(
+    has_base = (bundle / "base").is_dir()
+    load = (_WITH_BASE if has_base else _ADAPTER_USAGE) if adapter else _MODEL_USAGE
+    usage = (load + _ASK).format(
         name=_quoted(name or bundle.name),
         base=_quoted(shown_base) + (f", revision={_quoted(str(revision))}" if revision and on_hub else ""),
         prompt=_quoted(str(model.get("prompt", "Which sign is this?"))),
@@ -108,6 +113,7 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
         adapter=bool(adapter),
         base=shown_base,
         base_on_hub=on_hub,
+        has_base=has_base,
         base_link=f"https://huggingface.co/{base}" if on_hub else "#use-it",
         revision=revision,
         version=importlib.metadata.version("signvlm"),
@@ -117,16 +123,22 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
         usage=usage,
         rows=[_row(mode, figures) for mode, figures in (evaluated.get("summary") or {}).items()],
         split=evaluated.get("split", "test"),
-        note=run.get("note"),
+        note=run.get("note") or data.get("note"),
         chance=percent(1 / len(glossary)) if glossary else "unknown",
-        terms=_WLASL if wlasl else _OWN,
+        terms=said,
         index=Path(str(data.get("index", "unknown"))).name,
         data_split=Path(str(data.get("split", "unknown"))).name,
-        leakage=_leakage(metrics.get("leakage") or run.get("leakage")),
+        leakage=shared_between_splits(metrics.get("leakage") or run.get("leakage")),
         hardware=_hardware(metrics.get("hardware") or run.get("hardware")),
         seconds=f"{metrics['seconds'] / 60:.1f} minutes" if metrics.get("seconds") else None,
     )
     return f"---\n{metadata.to_yaml()}\n---\n\n{text}"
+
+
+def terms(index: str | Path) -> tuple[bool, str]:
+    """Returns whether an index is WLASL's, and the terms of its clips, as a paragraph."""
+    wlasl = "wlasl" in str(index).lower()
+    return wlasl, _WLASL if wlasl else _OWN
 
 
 def _eval_results(evaluated: Mapping[str, Any], dataset: str) -> list[EvalResult]:
@@ -163,7 +175,7 @@ def _row(mode: str, figures: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _leakage(figures: Mapping[str, Any] | None) -> list[str]:
+def shared_between_splits(figures: Mapping[str, Any] | None) -> list[str]:
     """Returns what the splits share, a sentence each, from what `data_engineering.splits.leakage` counted."""
     if not figures:
         return ["What the splits share was not measured for this card."]
@@ -197,7 +209,7 @@ def _is_hub_id(base: str) -> bool:
         validate_repo_id(base)
     except HFValidationError:
         return False
-    return base.count("/") == 1 and not Path(base).exists()
+    return base.count("/") == 1 and not shipped(base).exists()
 
 
 def _json(path: Path) -> Any:

@@ -39,6 +39,7 @@ for command in (
     model.train,
     model.eval,
     model.predict,
+    share.merge,
     share.push,
     start.demo,
     start.synthesize,

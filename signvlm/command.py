@@ -1,7 +1,8 @@
-"""What every verb shares: --debug, --config and --set, errors as one line, how results are printed."""
+"""What every verb shares: --quiet, --verbose, --debug, --config, --set, errors as one line, how results are printed."""
 
 import errno
 import functools
+import json
 import logging
 import os
 import re
@@ -9,7 +10,7 @@ import shlex
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,26 +18,38 @@ import click
 from dotenv import find_dotenv, load_dotenv
 
 from data_engineering.errors import ConfigError, RunError
-from signvlm.console import note, printable
+from signvlm.console import complain, printable, silence
 
 if TYPE_CHECKING:
     from data_engineering.report import Report
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
-CHECKPOINT = click.option("--checkpoint", type=FOLDER, help="An adapter bundle. Default: the newest run's adapter/.")
+CHECKPOINT = click.option(
+    "--checkpoint",
+    metavar="DIR|USER/NAME[@REVISION]",
+    type=FOLDER,
+    help="An adapter bundle, here or on the Hub. Default: the newest run's adapter/.",
+)
+_NEVER = "1e9"  # seconds
 
 
 def verb(function: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command --debug, and turns errors into one line and an exit status."""
+    """Gives a command --quiet, --verbose and --debug, and turns errors into one line and an exit status."""
 
+    @click.option("-q", "--quiet", is_flag=True, help="Results and errors only: no notes, no progress.")
+    @click.option("-v", "--verbose", is_flag=True, help="Show what the libraries say, too.")
     @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
     @functools.wraps(function)
-    def command(*args: Any, debug: bool, **kwargs: Any) -> None:
+    def command(*args: Any, quiet: bool, verbose: bool, debug: bool, **kwargs: Any) -> None:
         load_dotenv(find_dotenv(usecwd=True))
-        if not debug:
+        if verbose:
+            os.environ.setdefault("TRANSFORMERS_VERBOSITY", "info")
+        elif not debug:
             _quiet_libraries()
+        _choose_bars(quiet)
         try:
-            function(*args, **kwargs)
+            with silence(quiet):
+                function(*args, **kwargs)
         except ConfigError as error:
             _fail(str(error), 2, debug)
         except RunError as error:
@@ -67,9 +80,13 @@ def configured(function: Callable[..., None]) -> Callable[..., None]:
         from signvlm.config import DEFAULT_CONFIG, load
 
         # A bundle knows the configuration that it was trained with.
-        bundled = kwargs.get("checkpoint") and kwargs["checkpoint"] / "config.yaml"
-        if config_file is None and bundled and bundled.is_file():
-            config_file = str(bundled)
+        if checkpoint := kwargs.get("checkpoint"):
+            from signvlm.fetch import find_checkpoint
+
+            found = find_checkpoint(checkpoint)
+            kwargs["checkpoint"] = found.folder
+            if config_file is None and (found.folder / "config.yaml").is_file():
+                config_file, overrides = str(found.folder / "config.yaml"), (*found.overrides, *overrides)
         function(load(config_file or DEFAULT_CONFIG, overrides), *args, **kwargs)
 
     return command
@@ -94,8 +111,31 @@ def print_lines(lines: list[str]) -> None:
 def _fail(message: str, status: int, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    note("error: " + " ".join(message.split()))
+    complain("error: " + " ".join(message.split()))
     sys.exit(status)
+
+
+def print_records(records: Iterable[dict[str, Any]]) -> None:
+    """Prints a JSON object a line on stdout; what a terminal could obey is escaped, as JSON escapes it."""
+    for record in records:
+        text = json.dumps(record, ensure_ascii=False)
+        click.echo("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
+
+
+def _choose_bars(quiet: bool) -> None:
+    """Sets what tqdm's bars do, ours and the libraries', before it is imported, and only where nobody chose.
+
+    Into a file or a pipe a line goes now and then, not a bar that is drawn over itself ten times a second.
+    """
+    if quiet:
+        chosen = {"TQDM_DELAY": _NEVER, "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    elif not sys.stderr.isatty():
+        line = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]\n"
+        chosen = {"TQDM_MININTERVAL": "10", "TQDM_BAR_FORMAT": line}
+    else:
+        chosen = {}
+    for name, value in chosen.items():
+        os.environ.setdefault(name, value)
 
 
 def _quiet_libraries() -> None:

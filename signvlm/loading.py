@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from signvlm.calibration import Calibration, load_calibration
 from signvlm.config import Config
 from signvlm.console import note
 from signvlm.hardware import Hardware
@@ -23,12 +24,19 @@ class Loaded:
             trained with.
         hardware: What it runs on.
         bundle: Where it was loaded from.
+        calibration: What makes its probabilities believable; None where nothing was fitted.
     """
 
     recognizer: Recognizer
     config: Config
     hardware: Hardware
     bundle: Path
+    calibration: Calibration | None = None
+
+    @property
+    def temperature(self) -> float:
+        """What log-probabilities are divided by before they become probabilities; 1 where none was fitted."""
+        return self.calibration.temperature if self.calibration else 1.0
 
 
 def load_recognizer(config: Config, checkpoint: Path | None) -> Loaded:
@@ -36,7 +44,7 @@ def load_recognizer(config: Config, checkpoint: Path | None) -> Loaded:
 
     Raises:
         ConfigError: The configuration does not suit the libraries, there is no bundle, or the folder is not one.
-        RunError: The base cannot be fetched.
+        RunError: The base cannot be fetched, or calibration.json is broken.
     """
     check_passthrough(config)
     bundle = checkpoint or newest_bundle(config.output_dir)
@@ -60,4 +68,5 @@ def load_recognizer(config: Config, checkpoint: Path | None) -> Loaded:
         if value != asked[key]:
             note(f"preprocess.{key}: {value}, as the checkpoint was trained; the configuration says {asked[key]}")
     hardware = choose_hardware(config)
-    return Loaded(load_bundle(bundle, config.model, hardware, config), config, hardware, bundle)
+    calibration = load_calibration(bundle)
+    return Loaded(load_bundle(bundle, config.model, hardware, config), config, hardware, bundle, calibration)

@@ -1,112 +1,159 @@
 """`signvlm predict`: clips → their likeliest glosses.
 
 signvlm predict hello.mp4 --checkpoint data/wlasl/runs/internvl3_5_2b/adapter
-signvlm predict clips/*.mp4 --top 3 --json
+signvlm predict clips/ --top 3 --json
+find . -name '*.mp4' | signvlm predict - --checkpoint user/name --batch-size 8 --timing
 """
 
-import math
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from data_engineering.clip import Manifests
+from data_engineering.errors import RunError
 from data_engineering.frames import row_frames
 from data_engineering.reasons import ClipError
 from data_engineering.rows import decode_row, validated_rows
-from data_engineering.settings import PreprocessSettings, ValidateSettings
-from data_engineering.video import clip_frames, survey
+from signvlm.calibration import log_shares
 from signvlm.config import Config
-from signvlm.recognizer import Answer, Recognizer
+from signvlm.media import REMEDIES, frames_of, read_clip
+from signvlm.recognizer import Recognizer
+
+
+class RankedGloss(NamedTuple):
+    """A gloss that a clip may show.
+
+    Attributes:
+        gloss: The gloss.
+        log_prob: Natural logarithm of its probability under the model, not normalised over the glossary.
+        probability: Its share among all glosses of the glossary, 0 to 1; calibrated where a temperature was fitted.
+    """
+
+    gloss: str
+    log_prob: float
+    probability: float
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A clip's likeliest glosses.
+    """A clip's likeliest glosses, or why there are none.
 
     Attributes:
-        clip: The file.
-        answers: Best first, with the log-probability under the model.
-        probabilities: Each answer's share among all glosses of the glossary; not calibrated.
+        clip: The file; None for frames that came as an array.
+        answers: Best first.
         error: Why there are none: `reason: detail`.
+        remedy: What to do about that.
         indexed: Whether the data root's manifest told which part and which signer to look at.
     """
 
-    clip: Path
-    answers: tuple[Answer, ...] = ()
-    probabilities: tuple[float, ...] = ()
+    clip: Path | None
+    answers: tuple[RankedGloss, ...] = ()
     error: str | None = None
+    remedy: str | None = None
     indexed: bool = False
 
     def record(self) -> dict[str, Any]:
         """Returns what `--json` prints."""
+        clip = None if self.clip is None else str(self.clip)
         if self.error is not None:
-            return {"clip": str(self.clip), "error": self.error}
+            return {"clip": clip, "error": self.error, "remedy": self.remedy}
         answers = [
-            {"gloss": answer.gloss, "log_prob": round(answer.log_prob, 6), "probability": round(share, 6)}
-            for answer, share in zip(self.answers, self.probabilities, strict=True)
+            {"gloss": gloss, "log_prob": round(log_prob, 6), "probability": round(probability, 6)}
+            for gloss, log_prob, probability in self.answers
         ]
-        return {"clip": str(self.clip), "answers": answers}
+        return {"clip": clip, "answers": answers}
 
     def lines(self) -> list[str]:
         """Returns what a person reads."""
         if self.error is not None:
-            return [f"{self.clip}: {self.error}"]
-        ranked = zip(self.answers, self.probabilities, strict=True)
+            return [f"{self.clip}: {self.error}; {self.remedy}"]
         known = "" if self.indexed else "  (not in the data root's index: the whole frame is shown)"
-        return [f"{self.clip}{known}", *(f"  {share:6.1%}  {answer.gloss}" for answer, share in ranked)]
+        return [f"{self.clip}{known}", *(f"  {answer.probability:6.1%}  {answer.gloss}" for answer in self.answers)]
 
 
-def predict(recognizer: Recognizer, config: Config, clips: Sequence[Path], top: int = 5) -> Iterator[Prediction]:
-    """Ranks the glossary for each clip, one at a time, in order.
+def predict(
+    recognizer: Recognizer,
+    config: Config,
+    clips: Iterable[Path | np.ndarray],
+    top: int | None = 5,
+    *,
+    batch_size: int = 1,
+    temperature: float = 1.0,
+) -> Iterator[Prediction]:
+    """Ranks the glossary for each clip, in order, as they come.
 
     Args:
         recognizer: Whatever answers clips.
         config: How clips are framed; its data root's manifest knows the signer's box of the clips it holds.
-        clips: The files.
-        top: Glosses a clip.
+        clips: Files as `signvlm.media.read_clip` takes them, or uint8 (T, H, W, 3) RGB arrays; taken a batch ahead.
+        top: Glosses a clip; None for all.
+        batch_size: Clips answered together. The first is answered by itself, so that no one waits for a whole batch.
+        temperature: Divides the log-probabilities before they become probabilities; 1 where none was fitted.
 
     Yields:
         A prediction a clip; a file that is no clip has its error instead.
-    """
-    known = _known_clips(config.data.root)
-    for clip in clips:
-        row = known.get(clip.resolve())
-        try:
-            if row is not None:
-                frames = row_frames(decode_row(row, config.preprocess))
-            else:
-                frames = read_clip(clip, config.preprocess, config.validate_)
-        except ClipError as error:
-            yield Prediction(clip, error=f"{error.reason}: {error.detail}")
-            continue
-        [answers] = recognizer.answer([frames], "exact")
-        total = np.logaddexp.reduce([answer.log_prob for answer in answers])
-        probabilities = tuple(math.exp(answer.log_prob - total) for answer in answers[:top])
-        yield Prediction(clip, tuple(answers[:top]), probabilities, indexed=row is not None)
-
-
-def read_clip(path: Path, preprocess: PreprocessSettings, limits: ValidateSettings) -> np.ndarray:
-    """Reads a file that no index describes: all of it, black ends cut, the whole frame.
-
-    Returns:
-        uint8 (num_frames, S, S, 3) RGB.
 
     Raises:
-        ClipError: The file is no clip that decodes.
+        ValueError: An array of another type or shape.
+        RunError: The model answers with what is no number.
     """
-    media = survey(path, frame_start=1, frame_end=-1, fps=25.0, trimmed=True, validate=limits, preprocess=preprocess)
-    frames, _ = clip_frames(
-        path,
-        bbox=None,
-        start=media.start,
-        end=media.end,
-        num_frames=preprocess.num_frames,
-        preprocess=preprocess,
-    )
-    return frames
+    known = _known_clips(config.data.root)
+    todo, size = iter(clips), 1
+    while batch := list(itertools.islice(todo, size)):
+        read = [_read(clip, known, config) for clip in batch]
+        frames = [shown for shown, _ in read if shown is not None]
+        scores = iter(recognizer.log_probs(frames) if frames else ())
+        for shown, prediction in read:
+            if shown is None:
+                yield prediction
+            else:
+                answers = rank(recognizer.glossary, _numbers(next(scores)), top, temperature)
+                yield Prediction(prediction.clip, answers, indexed=prediction.indexed)
+        size = batch_size
+
+
+def rank(
+    glossary: Sequence[str], log_probs: np.ndarray, top: int | None, temperature: float = 1.0
+) -> tuple[RankedGloss, ...]:
+    """Orders a clip's scores and turns them into probabilities.
+
+    Args:
+        glossary: G glosses.
+        log_probs: float (G,), one for each.
+        top: How many are returned, best first; None for all.
+        temperature: What they are divided by before they are normalised over the glossary.
+    """
+    probabilities = np.exp(log_shares(log_probs, temperature))
+    best = np.argsort(-log_probs, kind="stable")[:top]
+    return tuple(RankedGloss(glossary[i], float(log_probs[i]), float(probabilities[i])) for i in best)
+
+
+def _numbers(log_probs: np.ndarray) -> np.ndarray:
+    if np.isnan(log_probs).any():
+        raise RunError("the model's scores are not numbers: it diverged; train it anew, or use float32 (model.dtype)")
+    return log_probs
+
+
+def _read(
+    clip: Path | np.ndarray, known: dict[Path, dict[str, Any]], config: Config
+) -> tuple[np.ndarray | None, Prediction]:
+    """Returns a clip's frames (None where there are none), and the prediction so far: its name and any error."""
+    if isinstance(clip, np.ndarray):
+        return frames_of(clip, config.preprocess), Prediction(None)
+    if "\0" in str(clip):
+        return None, Prediction(clip, error="absent: no file can have this name", remedy=REMEDIES["absent"])
+    row = known.get(clip.resolve())
+    try:
+        if row is not None:
+            return row_frames(decode_row(row, config.preprocess)), Prediction(clip, indexed=True)
+        return read_clip(clip, config.preprocess, config.validate_), Prediction(clip)
+    except ClipError as error:
+        own = None if row is not None else REMEDIES.get(error.reason)
+        return None, Prediction(clip, error=f"{error.reason}: {error.detail}", remedy=own or error.remedy)
 
 
 def _known_clips(root: Path) -> dict[Path, dict[str, Any]]:

@@ -1,14 +1,17 @@
 # ruff: noqa: D301  \b in a help text is click's mark of a paragraph that keeps its lines, so these are no raw strings
 """From a dataset to a model and its figures: train, eval, predict."""
 
-import json
+import os
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from data_engineering.errors import RunError
-from signvlm.command import CHECKPOINT, configured, print_lines, verb
+from signvlm.command import CHECKPOINT, configured, print_lines, print_records, verb
 from signvlm.console import note, printable
 
 if TYPE_CHECKING:
@@ -75,25 +78,65 @@ def eval(config: "Config", checkpoint: Path | None, limit: int | None, split: st
 
 
 @click.command()
-@click.argument("clips", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("clips", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 @CHECKPOINT
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Glosses a clip.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a clip and line.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Clips a batch.  [default: evaluation.batch_size]")
+@click.option("--timing", is_flag=True, help="Say how long loading and the first answer took, and the rate.")
 @verb
 @configured
-def predict(config: "Config", clips: tuple[Path, ...], checkpoint: Path | None, top: int, as_json: bool) -> None:
-    """Name the sign in each of CLIPS.
+def predict(
+    config: "Config",
+    clips: tuple[Path, ...],
+    checkpoint: Path | None,
+    top: int,
+    as_json: bool,
+    batch_size: int | None,
+    timing: bool,
+) -> None:
+    """Name the sign in each of CLIPS: videos, images, folders of either, or - for a list of paths on stdin.
+
+    A folder of images alone is one clip, its files being the frames.
 
     \b
     Example: signvlm predict hello.mp4 --checkpoint my-adapter --top 3
+             ls clips/*.mp4 | signvlm predict - --checkpoint user/name --json
     """
     from signvlm.loading import load_recognizer
+    from signvlm.media import find_clips
     from signvlm.predict import predict as run
 
+    started = time.perf_counter()
     loaded = load_recognizer(config, checkpoint)
-    failed = 0
-    for prediction in run(loaded.recognizer, loaded.config, clips, top):
+    times = [time.perf_counter()]
+    done = failed = 0
+    size = batch_size or loaded.config.evaluation.batch_size
+    found = find_clips(_named(clips))
+    for prediction in run(
+        loaded.recognizer, loaded.config, found, top, batch_size=size, temperature=loaded.temperature
+    ):
+        times.append(time.perf_counter())
+        done += 1
         failed += prediction.error is not None
-        print_lines([json.dumps(prediction.record(), ensure_ascii=False)] if as_json else prediction.lines())
+        if as_json:
+            print_records([prediction.record()])
+        else:
+            print_lines(prediction.lines())
+    if timing and len(times) > 1:
+        first, rest = times[1] - times[0], times[-1] - times[1]
+        rate = f", then {(done - 1) / rest:.2f} clips/s" if done > 1 else ""
+        note(f"timing: model loaded in {times[0] - started:.2f} s, first answer {first:.2f} s later{rate}")
     if failed:
-        raise RunError(f"{failed} of {len(clips)} clips could not be read; the reasons stand above")
+        raise RunError(f"{failed} of {done} clips could not be read; the reasons stand above")
+
+
+def _named(clips: tuple[Path, ...]) -> Iterator[Path]:
+    """Returns the clips of the call; where one is `-`, the paths on stdin, a line each, as they arrive."""
+    for clip in clips:
+        if str(clip) != "-":
+            yield clip
+            continue
+        for line in sys.stdin.buffer:
+            if name := os.fsdecode(line).rstrip("\r\n"):
+                yield Path(name)

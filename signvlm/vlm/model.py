@@ -41,7 +41,8 @@ def load_base(
     if settings.attention not in ATTENTION:
         raise ConfigError(f"model.attention: {settings.attention!r} cannot rank; choose one of {', '.join(ATTENTION)}")
     processor = load_processor(settings)
-    options: dict[str, Any] = {"trust_remote_code": False, "revision": settings.revision}
+    # safetensors only: a pickle runs code on whoever loads it.
+    options: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "revision": settings.revision}
     dtype = getattr(torch, hardware.dtype)
     try:
         if hardware.load_in_4bit:

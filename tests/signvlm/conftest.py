@@ -52,9 +52,11 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Calle
     monkeypatch.chdir(tmp_path)
     # The command line quiets the libraries where nobody chose otherwise; other tests want to hear their warnings.
     monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "warning")
+    for name, value in {"TQDM_DELAY": "0", "TQDM_MININTERVAL": "0.1", "TQDM_BAR_FORMAT": ""}.items():
+        monkeypatch.setenv(name, value)  # and the bars as they are
 
-    def call(*arguments: object) -> Called:
-        result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    def call(*arguments: object, stdin: str | None = None) -> Called:
+        result = CliRunner().invoke(cli, [str(argument) for argument in arguments], input=stdin)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Called(result.exit_code, result.stdout, result.stderr)

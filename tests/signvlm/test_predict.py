@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import number, write_clip
-from small_world import BROKEN, GLOSSES, World
+from PIL import Image
+from small_world import BROKEN, GLOSSES, World, paint
 
 from data_engineering.clip import Manifests, read_json
+from data_engineering.errors import RunError
 from data_engineering.frames import load_frames, row_frames
 from signvlm.config import load
-from signvlm.predict import predict, read_clip
-from signvlm.recognizer import Answer
+from signvlm.media import read_clip
+from signvlm.predict import predict
 
 
 class Watcher:
@@ -26,12 +29,13 @@ class Watcher:
 
     def __init__(self) -> None:
         self.shown: list[np.ndarray] = []
+        self.batches: list[int] = []
 
-    def answer(self, clips: Sequence[np.ndarray], mode: str) -> list[list[Answer]]:
-        assert mode == "exact"
+    def log_probs(self, clips: Sequence[np.ndarray]) -> np.ndarray:
         self.shown += clips
+        self.batches.append(len(clips))
         scores = np.log([0.4, 0.2, 0.2]) - 10  # the rest of the probability lies outside the glossary
-        return [[Answer(gloss, float(score)) for gloss, score in zip(GLOSSES, scores, strict=True)] for _ in clips]
+        return np.tile(scores.astype(np.float32), (len(clips), 1))
 
 
 def video(world: World, name: str) -> Path:
@@ -88,19 +92,47 @@ def test_a_file_is_sampled_at_the_centres_of_equal_segments_without_its_black_en
 def test_probabilities_are_shares_of_the_glossary(world: World) -> None:
     [prediction] = predict(Watcher(), load(world.config), [video(world, "00007")], top=2)
     assert [answer.gloss for answer in prediction.answers] == list(GLOSSES[:2])
-    assert prediction.probabilities == pytest.approx((0.5, 0.25))
+    assert [answer.probability for answer in prediction.answers] == pytest.approx([0.5, 0.25])
     assert prediction.lines() == [str(video(world, "00007")), "   50.0%  no", "   25.0%  book"]
+
+
+def test_a_temperature_flattens_the_probabilities_and_leaves_the_order(world: World) -> None:
+    config, clip = load(world.config), video(world, "00007")
+    [sharp] = predict(Watcher(), config, [clip], temperature=0.5)
+    [flat] = predict(Watcher(), config, [clip], temperature=2.0)
+    # shares of 2 : 1 : 1, to the power of 1 / temperature
+    assert [answer.probability for answer in sharp.answers] == pytest.approx([4 / 6, 1 / 6, 1 / 6])
+    assert flat.answers[0].probability == pytest.approx(2**0.5 / (2**0.5 + 2))
+    assert [answer.log_prob for answer in flat.answers] == [answer.log_prob for answer in sharp.answers]
+
+
+def test_a_model_whose_scores_are_no_numbers_gives_no_answer(world: World) -> None:
+    class Diverged(Watcher):
+        def log_probs(self, clips: Sequence[np.ndarray]) -> np.ndarray:
+            return super().log_probs(clips) * np.nan
+
+    with pytest.raises(RunError, match="it diverged; train it anew"):
+        list(predict(Diverged(), load(world.config), [video(world, "00007")]))
 
 
 def test_what_is_no_clip_has_its_reason_and_the_others_are_still_answered(world: World, tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     clips = [tmp_path / "absent.mp4", video(world, "00007"), tmp_path / "empty.mp4", tmp_path, video(world, BROKEN)]
+    clips += [Path("a\0b.mp4"), Path("a" * 5000)]
     watcher = Watcher()
     predictions = list(predict(watcher, load(world.config), clips))
     assert [prediction.clip for prediction in predictions] == clips
     reasons = [prediction.error and prediction.error.partition(":")[0] for prediction in predictions]
-    assert reasons == ["absent", None, "empty", "not_a_file", "html"]
-    assert predictions[0].record() == {"clip": str(clips[0]), "error": predictions[0].error}
+    assert reasons == ["absent", None, "empty", "not_a_file", "html", "absent", "unreadable"]
+    assert predictions[0].record() == {
+        "clip": str(clips[0]),
+        "error": "absent: no such file",
+        "remedy": "Check the path.",
+    }
+    assert predictions[3].lines() == [
+        f"{tmp_path}: not_a_file: a folder without a video or an image; "
+        "Name a clip, an image, or a folder that holds some."
+    ]
     assert len(watcher.shown) == 1
 
 
@@ -110,6 +142,16 @@ def test_predictions_come_one_by_one(world: World) -> None:
     predictions = predict(watcher, load(world.config), [video(world, "00007"), video(world, "00008")])
     next(predictions)
     assert len(watcher.shown) == 1
+
+
+def test_a_batch_keeps_the_order_and_the_first_clip_does_not_wait_for_it(world: World, tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    clips = [video(world, "00001"), video(world, "00002"), tmp_path / "empty.mp4", video(world, "00003")]
+    watcher = Watcher()
+    predictions = list(predict(watcher, load(world.config), [*clips, video(world, "00004")], batch_size=3))
+    assert [prediction.clip for prediction in predictions] == [*clips, video(world, "00004")]
+    assert [bool(prediction.answers) for prediction in predictions] == [True, True, False, True, True]
+    assert watcher.batches == [1, 2, 1]
 
 
 # From the command line, with a trained bundle
@@ -155,3 +197,51 @@ def test_a_terminal_is_not_given_control_characters(world: World, call, tmp_path
 def test_the_manifest_is_the_one_that_validate_wrote(world: World) -> None:
     rows = read_json(Manifests(world.root).validated, "")
     assert {row["video_id"] for row in rows} == {f"{number:05d}" for number in range(1, 9)}
+
+
+# Inputs
+
+
+def test_paths_come_from_stdin_and_folders_are_searched(world: World, call, tmp_path: Path) -> None:
+    for name in ("take 2.mp4", "take 10.mp4"):
+        shutil.copy(video(world, "00007"), tmp_path / name)
+    (tmp_path / "frames").mkdir()
+    for index in range(3):
+        Image.fromarray(paint("no")(index)).save(tmp_path / "frames" / f"{index}.png")
+    options = ["--config", world.config, "--json", "--top", 1, "--batch-size", 2]
+    called = call("predict", "-", *options, stdin=f"{tmp_path}/take 2.mp4\n\nframes\r\nabsent.mp4")
+    assert [Path(json.loads(line)["clip"]).name for line in called.out.splitlines()] == [
+        *("take 2.mp4", "frames", "absent.mp4")
+    ]
+    assert called.err.splitlines()[-1].startswith("error: 1 of 3 clips could not be read")
+    called = call("predict", tmp_path, *options)
+    assert called.status == 0
+    names = [Path(json.loads(line)["clip"]).name for line in called.out.splitlines()]
+    assert names == ["take 2.mp4", "take 10.mp4", "frames"]
+
+
+def test_timing_is_told_on_request(world: World, call) -> None:
+    clips = [video(world, "00007"), video(world, "00008")]
+    called = call("predict", *clips, "--config", world.config, "--timing")
+    seconds = r"[0-9]+\.[0-9]{2}"
+    said = rf"timing: model loaded in {seconds} s, first answer {seconds} s later, then {seconds} clips/s"
+    assert re.fullmatch(said, called.err.splitlines()[-1])
+    assert "timing" not in call("predict", *clips, "--config", world.config).err
+
+
+def test_a_fitted_temperature_is_used(world: World, call, tmp_path: Path) -> None:
+    shutil.copytree(world.bundle, tmp_path / "adapter")
+    (tmp_path / "adapter" / "calibration.json").write_text('{"temperature": 1e6, "fitted_on": "nothing"}')
+    arguments = ["predict", video(world, "00008"), "--json", "--checkpoint"]
+    plain = json.loads(call(*arguments, world.bundle).out)["answers"]
+    fitted = json.loads(call(*arguments, "adapter").out)["answers"]
+    assert [answer["log_prob"] for answer in fitted] == [answer["log_prob"] for answer in plain]
+    assert [answer["probability"] for answer in fitted] == pytest.approx([1 / 3] * 3, abs=1e-4)
+
+
+def test_json_stays_json_whatever_the_file_is_called(world: World, call, tmp_path: Path) -> None:
+    name = "a\x7f\u202e\x1b[31m.mp4"
+    (tmp_path / name).write_text("<html>")
+    called = call("predict", name, "--config", world.config, "--json")
+    assert json.loads(called.out)["clip"] == name
+    assert called.out.strip().isprintable()
