@@ -38,6 +38,7 @@ for command in (
     data.preprocess,
     model.train,
     model.eval,
+    model.compare,
     model.predict,
     share.merge,
     share.push,

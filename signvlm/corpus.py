@@ -27,6 +27,7 @@ class Corpus:
         unreadable: Manifest rows of files that do not decode.
         missing: Indexed clips without a file.
         health: The health report's figures, leakage among them.
+        manifest: Every manifest row: the validated ones, then those of all other files on disk.
     """
 
     rows: dict[str, Dataset]
@@ -34,6 +35,7 @@ class Corpus:
     unreadable: list[dict[str, Any]]
     missing: list[dict[str, Any]]
     health: dict[str, Any]
+    manifest: list[dict[str, Any]]
 
 
 def load_corpus(config: Config) -> Corpus:
@@ -62,7 +64,15 @@ def load_corpus(config: Config) -> Corpus:
         note(f"{root / FOLDER} is not there: clips are decoded as they are read; `signvlm preprocess` does it once")
         rows = {split: _manifest_rows(by_split(validated, split)) for split in SPLITS}
     health = read_json(manifests.health, VALIDATE)
-    return Corpus(rows, glossary, read_json(manifests.corrupted, VALIDATE), health["missing"], health)
+    known = {row["video_id"] for row in validated}
+    return Corpus(
+        rows=rows,
+        glossary=glossary,
+        unreadable=read_json(manifests.corrupted, VALIDATE),
+        missing=health["missing"],
+        health=health,
+        manifest=[*validated, *(row for row in cleaned if row["video_id"] not in known)],
+    )
 
 
 def clips_of(rows: list[dict[str, Any]], split: str) -> list[dict[str, Any]]:

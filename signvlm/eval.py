@@ -1,66 +1,198 @@
-"""`signvlm eval`: a run's adapter on a split → evaluation_results.json and report.html in the run's folder.
+"""`signvlm eval`: a run's adapter on a split → evaluation_results.json, predictions.csv and report.html in the run.
 
 signvlm eval --config params/internvl3_5_2b.yaml
 signvlm eval --checkpoint data/wlasl/runs/internvl3_5_2b/adapter --split validation --limit 50
 """
 
 import dataclasses
+import importlib.metadata
+import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from data_engineering.clip import SPLITS
+from data_engineering.clip import SPLITS, by_split, read_json
 from data_engineering.errors import ConfigError, RunError
-from data_engineering.frames import FOLDER
+from data_engineering.frames import fingerprint
+from signvlm.calibration import Calibration
 from signvlm.config import Config
-from signvlm.corpus import clips_of, load_corpus, require
-from signvlm.evaluation.evaluate import Results, evaluate
-from signvlm.loading import load_recognizer
-from signvlm.runs import newest_bundle
+from signvlm.console import note
+from signvlm.corpus import Corpus, clips_of, load_corpus, require
+from signvlm.evaluation import fit
+from signvlm.evaluation.clips import SplitClips
+from signvlm.evaluation.evaluate import Background, Results, Split, evaluate
+from signvlm.evaluation.parameters import phonology_of
+from signvlm.evaluation.partial import digest
+from signvlm.evaluation.protocol import DEFAULT, WLASL_OFFICIAL, deviations
+from signvlm.evaluation.results import paths, read_results
+from signvlm.evaluation.synonyms import Synonyms, synonyms_of_file, synonyms_of_media
+from signvlm.identity import identify
+from signvlm.loading import Loaded, find, load_found
+from signvlm.vlm.bundle import read_glossary
+
+VALIDATION = "validation"
 
 
 def evaluate_checkpoint(
-    config: Config, checkpoint: Path | None = None, *, split: str = "test", limit: int | None = None
+    config: Config,
+    checkpoint: Path | None = None,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    protocol: str = DEFAULT,
+    progress: bool = True,
 ) -> Results:
     """Evaluates an adapter; unreadable clips of the split count as wrong, missing ones are listed.
+
+    Without a temperature for these weights one is fitted on the validation clips, which costs their ranking once; a
+    limited run does without.
 
     Args:
         config: Gives the data root, the answering modes and the beams.
         checkpoint: The bundle; None for the newest run's.
         split: `train`, `validation` (or `val`) or `test`.
         limit: A seeded sample of this many clips; None for all.
+        protocol: `default`, or `wlasl-official` for what the WLASL authors compute besides.
+        progress: Whether to show progress bars on stderr.
 
     Raises:
-        ConfigError: An unknown split, no bundle, or a data root without clips.
-        RunError: The frames are missing or stale, or the split has no readable clip.
+        ConfigError: An unknown split, no bundle, a data root without clips, a broken file of synonyms or phonology.
+        RunError: The frames are stale, or the split has no readable clip.
     """
-    split = "validation" if split == "val" else split
+    split = VALIDATION if split == "val" else split
     if split not in SPLITS:
         raise ConfigError(f"--split {split}: no such split; choose one of {', '.join(SPLITS)}")
-    checkpoint = checkpoint or newest_bundle(config.output_dir)
-    frames = config.data.root / FOLDER
-    if config.data.root.is_dir() and not frames.is_dir():
-        raise RunError(f"{frames}: not there, and eval reads it; run `signvlm preprocess`")
-    loaded = load_recognizer(config, checkpoint)
-    corpus = load_corpus(loaded.config)
-    folder = loaded.bundle.parent if loaded.bundle.name == "adapter" else loaded.bundle
-    return evaluate(
-        loaded.recognizer,
-        require(corpus.rows[split], split, config.data.root),
-        split=split,
-        unreadable=clips_of(corpus.unreadable, split),
-        missing=clips_of(corpus.missing, split),
-        out=folder,
-        modes=loaded.config.evaluation.modes,
-        batch_size=loaded.config.evaluation.batch_size,
-        limit=limit,
-        bootstrap_samples=loaded.config.evaluation.bootstrap_samples,
-        seed=loaded.config.evaluation.seed,
+    config, bundle = find(config, checkpoint)
+    corpus = load_corpus(config)
+    rows = require(corpus.rows[split], split, config.data.root)
+    glossary = read_glossary(bundle)
+    synonyms = _synonyms(config, corpus, glossary)
+    phonology = phonology_of(config.data.phonology, glossary) if config.data.phonology else None
+    # All that can be wrong with files is known by now: the model is loaded last.
+    loaded = load_found(config, bundle)
+    calibrator = _Calibrator(loaded, corpus, split=split, limit=limit, progress=progress)
+    asked = Split(
+        split, SplitClips(rows, config.preprocess), clips_of(corpus.unreadable, split), clips_of(corpus.missing, split)
+    )
+    history = _history(bundle)
+    lost = len(asked.unreadable) + len(asked.missing)
+    background = Background(
+        synonyms=synonyms,
+        phonology=phonology,
+        calibrate=calibrator.calibrate,
+        history=history.get("history") or [],
         context={
-            "command": " ".join(["signvlm", *sys.argv[1:]]),
-            "checkpoint": str(loaded.bundle),
-            "config": loaded.config.model_dump(mode="json", by_alias=True),
+            "command": shlex.join(["signvlm", *sys.argv[1:]]),
+            "checkpoint": str(bundle),
+            "identity": calibrator.key,
+            "config": config.model_dump(mode="json", by_alias=True),
             "hardware": dataclasses.asdict(loaded.hardware),
             "leakage": corpus.health.get("leakage"),
-            "note": loaded.config.data.note,
+            "note": config.data.note,
+            "selected_by": history.get("metric"),
+            "deviations": deviations(
+                split,
+                config.data.model_dump(mode="json"),
+                len(glossary),
+                lost,
+                limited=limit is not None,
+            )
+            if protocol == WLASL_OFFICIAL
+            else [],
         },
+        key=_pixels_key(loaded, corpus, split, calibrator.key),
     )
+    return evaluate(
+        loaded.recognizer,
+        asked,
+        config.evaluation,
+        background,
+        folder_of(bundle),
+        limit=limit,
+        protocol=protocol,
+        progress=progress,
+    )
+
+
+def folder_of(bundle: Path) -> Path:
+    """Returns where a bundle's results go: the run's folder, or the bundle itself where it lies by itself."""
+    return bundle.parent if bundle.name == "adapter" else bundle
+
+
+class _Calibrator:
+    """Finds the temperature: of the bundle, of earlier validation results, or fitted now."""
+
+    def __init__(self, loaded: Loaded, corpus: Corpus, *, split: str, limit: int | None, progress: bool) -> None:
+        self.loaded = loaded
+        self.corpus = corpus
+        self.split = split
+        self.limit = limit
+        self.progress = progress
+        self.key = identify(loaded.bundle, loaded.config, load_in_4bit=loaded.hardware.load_in_4bit)
+
+    def calibrate(self, clips: Sequence[Mapping[str, Any]]) -> Calibration | None:
+        """Returns the temperature, and leaves in the bundle what it had to fit."""
+        if known := fit.known_calibration(self.loaded.bundle, self.key):
+            return known
+        if self.limit is not None:
+            note("a limited run fits no temperature: calibration is reported without")
+            return None
+        fitted = self._fit(clips)
+        if fitted is None:
+            note("no validation clip can be ranked, so no temperature is fitted")
+        else:
+            fit.keep(self.loaded.bundle, fitted)
+        return fitted
+
+    def _fit(self, clips: Sequence[Mapping[str, Any]]) -> Calibration | None:
+        glossary = self.loaded.recognizer.glossary
+        if self.split == VALIDATION:
+            return fit.fitted_on(clips, glossary, self.key)
+        earlier = paths(folder_of(self.loaded.bundle), VALIDATION).json
+        if earlier.is_file():
+            try:
+                results = read_results(earlier)
+            except RunError as error:
+                note(str(error))
+            else:
+                if results["run"].get("identity") == self.key and "exact" in results["modes"]:
+                    return fit.fitted_on(results["clips"], glossary, self.key)
+        return fit.ask_validation(
+            self.loaded.recognizer,
+            SplitClips(self.corpus.rows[VALIDATION], self.loaded.config.preprocess),
+            self.loaded.config.evaluation,
+            folder_of(self.loaded.bundle),
+            _pixels_key(self.loaded, self.corpus, VALIDATION, self.key),
+            self.key,
+            progress=self.progress,
+        )
+
+
+def _pixels_key(loaded: Loaded, corpus: Corpus, split: str, identity: str) -> str:
+    """Identifies the answers to a split's clips to the last digit: also by device, libraries and pixels."""
+    config = loaded.config
+    return digest(
+        [
+            identity,
+            config.generation,
+            config.evaluation.chunk_size,
+            dataclasses.asdict(loaded.hardware),
+            {name: importlib.metadata.version(name) for name in ("signvlm", "torch", "transformers")},
+            fingerprint(by_split([row for row in corpus.manifest if "media" in row], split), config.preprocess),
+        ]
+    )
+
+
+def _synonyms(config: Config, corpus: Corpus, glossary: Sequence[str]) -> Synonyms:
+    given = config.evaluation.synonyms
+    found = synonyms_of_file(given, glossary) if given else synonyms_of_media(corpus.manifest, glossary)
+    if given and not found.groups:
+        note(f"evaluation.synonyms: {given} has no two glosses of this glossary in one group")
+    return found
+
+
+def _history(bundle: Path) -> dict[str, Any]:
+    path = bundle / "metrics.json"
+    found = read_json(path, "train again") if path.is_file() else {}
+    return found if isinstance(found, dict) else {}

@@ -46,6 +46,15 @@ def load_recognizer(config: Config, checkpoint: Path | None) -> Loaded:
         ConfigError: The configuration does not suit the libraries, there is no bundle, or the folder is not one.
         RunError: The base cannot be fetched, or calibration.json is broken.
     """
+    return load_found(*find(config, checkpoint))
+
+
+def find(config: Config, checkpoint: Path | None) -> tuple[Config, Path]:
+    """Returns the configuration in force for a bundle and the bundle, without loading it: see `Loaded`.
+
+    Raises:
+        ConfigError: The configuration does not suit the libraries, there is no bundle, or the folder is not one.
+    """
     check_passthrough(config)
     bundle = checkpoint or newest_bundle(config.output_dir)
     trained = read_bundle_config(bundle)
@@ -67,6 +76,11 @@ def load_recognizer(config: Config, checkpoint: Path | None) -> Loaded:
     for key, value in framing.items():
         if value != asked[key]:
             note(f"preprocess.{key}: {value}, as the checkpoint was trained; the configuration says {asked[key]}")
+    return config, bundle
+
+
+def load_found(config: Config, bundle: Path) -> Loaded:
+    """Loads what `find` found; raises as `load_recognizer`."""
     hardware = choose_hardware(config)
     calibration = load_calibration(bundle)
     return Loaded(load_bundle(bundle, config.model, hardware, config), config, hardware, bundle, calibration)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
+
+from signvlm.calibration import log_shares
+from signvlm.evaluation.accuracy import glosses_of
 
 MODES = ("exact", "beam_constrained", "beam")  # the first one present is the one a report looks into
 CONFUSIONS = 6
@@ -24,7 +26,8 @@ class Outcome:
         clip_id: The clip.
         gloss: Its true gloss.
         signer_id: Who signs.
-        answers: The first answers, best first: (gloss, its share of the glossary's probability, None for a beam's).
+        answers: The first answers, best first: (gloss, its share of the glossary's probability, after temperature
+            scaling where a temperature was fitted; None for a beam's).
         rank: 1-based place of the true gloss, None if it was not answered.
         share: The true gloss's share of the glossary's probability; None for a beam's.
         others: The first answers of the other modes, {mode: glosses}.
@@ -83,15 +86,17 @@ def looked_into(modes: Sequence[str]) -> str:
 
 def outcomes(results: Mapping[str, Any], mode: str, shown: int = 5) -> list[Outcome]:
     """Returns every clip on disk as an Outcome of one mode, in the file's order."""
-    others = [each for each in results["summary"] if each != mode]
-    return [_outcome(clip, mode, others, shown) for clip in results["clips"]]
+    others = [each for each in results["modes"] if each != mode]
+    fitted = results["calibration"]
+    temperature = fitted["temperature"] if fitted else 1.0
+    return [_outcome(clip, mode, others, shown, temperature) for clip in results["clips"]]
 
 
-def _outcome(clip: Mapping[str, Any], mode: str, others: Sequence[str], shown: int) -> Outcome:
+def _outcome(clip: Mapping[str, Any], mode: str, others: Sequence[str], shown: int, temperature: float) -> Outcome:
     given = clip[mode]
     scored = bool(given) and isinstance(given[0], Mapping)
-    glosses = _glosses(given)
-    shares = _shares([answer["log_prob"] for answer in given]) if scored else [None] * len(given)
+    glosses = glosses_of(given)
+    shares = _shares([answer["log_prob"] for answer in given], temperature) if scored else [None] * len(given)
     rank = glosses.index(clip["gloss"]) + 1 if clip["gloss"] in glosses else None
     return Outcome(
         clip_id=clip["clip_id"],
@@ -100,22 +105,15 @@ def _outcome(clip: Mapping[str, Any], mode: str, others: Sequence[str], shown: i
         answers=tuple(zip(glosses, shares, strict=True))[:shown],
         rank=rank,
         share=shares[rank - 1] if rank else (0.0 if scored else None),
-        others={each: tuple(_glosses(clip[each]))[:shown] for each in others},
+        others={each: tuple(glosses_of(clip[each]))[:shown] for each in others},
         unreadable=clip.get("unreadable", ""),
     )
 
 
-def _glosses(answers: Sequence[Any]) -> list[str]:
-    return [answer["gloss"] if isinstance(answer, Mapping) else answer for answer in answers]
-
-
-def _shares(log_probs: Sequence[float | None]) -> list[float]:
-    """Returns the probabilities scaled to sum to 1 over the glossary; None is a probability of 0."""
-    scores = np.array([-np.inf if score is None else score for score in log_probs])
-    if np.isneginf(scores).all():
-        return [0.0] * len(log_probs)
-    shares: list[float] = softmax(scores).tolist()
-    return shares
+def _shares(log_probs: Sequence[float | None], temperature: float) -> list[float]:
+    """Returns the probabilities within the glossary; None is a probability of 0."""
+    scores = [-np.inf if score is None else score for score in log_probs]
+    return [float(share) for share in np.exp(log_shares(scores, temperature))]
 
 
 def rates(clips: Sequence[Outcome], name: Callable[[Outcome], str]) -> list[Rate]:

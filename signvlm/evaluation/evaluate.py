@@ -1,32 +1,77 @@
-"""Ask a recogniser about every clip of a split; write evaluation_results.json and report.html.
+"""Ask a recogniser about every clip of a split; write evaluation_results.json, predictions.csv and report.html.
 
-Nothing is written before the last clip is answered, and each file is then written whole, so a run that dies leaves the
-previous results as they were.
+Answers are kept as they come, so that a run that dies goes on with the clips that remain; the results are written after
+the last one, each file whole, so that earlier results stay as they were until then.
 """
 
 import importlib.metadata
 import json
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import isfinite, isnan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import Dataset
-from tqdm import tqdm
 
-from data_engineering.clip import write_text
+from data_engineering.clip import read_json, write_text
 from data_engineering.errors import ConfigError, RunError
-from data_engineering.frames import row_frames
-from signvlm.evaluation import metrics, summary
+from data_engineering.reasons import ClipError
+from signvlm.calibration import Calibration
+from signvlm.config import EvaluationSettings
+from signvlm.evaluation import summary
+from signvlm.evaluation.ask import ask
+from signvlm.evaluation.clips import SplitClips
+from signvlm.evaluation.figures import summarise
+from signvlm.evaluation.occlusion import explain
+from signvlm.evaluation.partial import Partial, digest
+from signvlm.evaluation.protocol import DEFAULT
 from signvlm.evaluation.report import render
-from signvlm.recognizer import Answer, Recognizer
+from signvlm.evaluation.results import VERSION, Paths, paths, predictions_csv, write_results
+from signvlm.evaluation.synonyms import Synonyms
+from signvlm.memory import peak_memory
+from signvlm.recognizer import Recognizer
 
-VERSION = 1
-_REPORTED = ("clip_id", "gloss", "signer_id")
+PACKAGES = ("signvlm", "torch", "transformers", "trl", "peft", "datasets", "numpy", "scipy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Split:
+    """The clips to ask about, and those that cannot be asked.
+
+    Attributes:
+        name: Any but `test` becomes a suffix of the files' names.
+        clips: The readable ones.
+        unreadable: Those whose file does not decode: {video_id, gloss, signer_id, reason, detail}. They count as wrong.
+        missing: Indexed ones without a file: {video_id, gloss, signer_id}. Wrong in `top1_all`.
+    """
+
+    name: str
+    clips: SplitClips
+    unreadable: Sequence[Mapping[str, Any]] = ()
+    missing: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Background:
+    """What the figures need besides the answers.
+
+    Attributes:
+        synonyms: Which answers count as right in the synonym-aware figures.
+        phonology: As `parameters.phonology_of` reads it; None without `data.phonology`.
+        calibrate: Gives the temperature, from the answered clips where they are the ones to fit it on; None for none.
+        history: The training's log, for the learning curves.
+        context: Kept under `run` and shown in the report: `command`, `config`, `hardware`, `leakage`, and `note`, a
+            sentence every reader must see.
+        key: Identifies the weights, the settings and the clips' pixels; answers of another key are not gone on with.
+    """
+
+    synonyms: Synonyms = field(default_factory=Synonyms)
+    phonology: Mapping[str, Any] | None = None
+    calibrate: Callable[[Sequence[Mapping[str, Any]]], Calibration | None] | None = None
+    history: Sequence[Mapping[str, Any]] = ()
+    context: Mapping[str, Any] | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,120 +79,139 @@ class Results:
     """An evaluation, as written.
 
     Attributes:
-        data: What evaluation_results.json holds: `version`, `split`, `summary` {mode: figures}, `glossary`, `run` (the
-            context: command, configuration, hardware, leakage, ...), `missing` and `clips`.
-        path: The JSON file.
-        report: The HTML page.
+        data: What evaluation_results.json holds; docs/evaluation_results.md describes it.
+        paths: The files.
     """
 
     data: dict[str, Any]
-    path: Path
-    report: Path
+    paths: Paths
+
+    @property
+    def path(self) -> Path:
+        """The JSON file."""
+        return self.paths.json
+
+    @property
+    def report(self) -> Path:
+        """The HTML page."""
+        return self.paths.report
 
     @property
     def summary(self) -> dict[str, dict[str, Any]]:
-        """Each mode's figures; `signvlm.evaluation.summary.summarise` names them."""
+        """Each mode's figures."""
         return self.data["summary"]
 
     def table(self) -> str:
         """Returns the modes' figures as plain text for the terminal."""
-        return summary.table(self.summary)
+        return summary.table(self.data)
 
 
 def evaluate(
     recognizer: Recognizer,
-    dataset_split: Dataset,
-    *,
-    split: str,
-    unreadable: Sequence[Mapping[str, Any]],
-    missing: Sequence[Mapping[str, Any]],
+    split: Split,
+    settings: EvaluationSettings,
+    background: Background,
     out: Path,
-    modes: Sequence[str],
-    batch_size: int,
-    limit: int | None,
-    bootstrap_samples: int,
-    seed: int,
-    context: Mapping[str, Any],
+    *,
+    limit: int | None = None,
+    protocol: str = DEFAULT,
     progress: bool = True,
 ) -> Results:
     """Evaluates a recogniser on one split and writes the results.
 
     Args:
         recognizer: Whatever answers clips.
-        dataset_split: The split's preprocessed rows (clip_id, gloss, signer_id, frames, shape).
-        split: Its name; any but `test` becomes a suffix of the files' names.
-        unreadable: Clips of the split whose file does not decode: {video_id, gloss, signer_id, reason, detail}. They
-            count as wrong.
-        missing: Indexed clips of the split without a file: {video_id, gloss, signer_id}. Wrong in `top1_all`.
+        split: What to ask about.
+        settings: How: modes, batch size, bootstrap, seed.
+        background: What the figures need besides the answers.
         out: The folder to write to.
-        modes: Ways of answering, of the recogniser's own.
-        batch_size: Clips asked at once.
-        limit: Ask only so many of the clips on disk, a seeded sample; None for all.
-        bootstrap_samples: Resamples behind each interval.
-        seed: Seeds the sample, the resamples and the report's choice of clips.
-        context: Kept under `run` and shown in the report: `command`, `config`, `hardware`, `leakage`, and `note`, a
-            sentence every reader must see.
+        limit: Ask only so many of the clips on disk, a seeded sample, and write to files of their own; None for all.
+        protocol: One of `protocol.PROTOCOLS`.
         progress: Whether to show a progress bar on stderr.
 
     Raises:
         ConfigError: A mode that the recogniser does not have, or none.
         RunError: No clip to ask; a score that is not a number; a file that cannot be written.
     """
-    _check_modes(modes, recognizer.modes)
-    if not len(dataset_split):
-        raise RunError(f"{split}: no readable clip to evaluate; see health.html, or name another split with --split")
-    readable, refused = _sample(len(dataset_split), len(unreadable), limit, seed)
-    rows = dataset_split.select(readable)
-    columns = zip(*(rows[name] for name in _REPORTED), strict=True)
-    clips: list[dict[str, Any]] = [dict(zip(_REPORTED, row, strict=True)) for row in columns]
-    lost = [_unreadable(unreadable[index]) for index in refused]
-    figures: dict[str, dict[str, Any]] = {}
-    for mode in modes:
-        started = time.perf_counter()
-        answers = _ask(recognizer, rows, mode, batch_size, progress)
-        seconds = time.perf_counter() - started
-        for clip, given in zip(clips, answers, strict=True):
-            clip[mode] = _reported(given, mode, recognizer.glossary, clip["clip_id"])
-        for clip in lost:
-            clip[mode] = []
-        asked = [*clips, *lost]
-        complete = len(asked) == len(dataset_split) + len(unreadable)
-        figures[mode] = {
-            **summary.summarise(
-                [_glosses(clip[mode]) for clip in asked],
-                asked,
-                missing,
-                recognizer.glossary,
-                ranked=mode == "exact",
-                complete=complete,
-                samples=bootstrap_samples,
-                seed=seed,
+    _check_modes(settings.modes, recognizer.modes)
+    if not len(split.clips):
+        raise RunError(f"{split.name}: no readable clip to evaluate; see health.html, or name another with --split")
+    files = paths(out, split.name, limited=limit is not None)
+    readable, refused = _sample(len(split.clips), len(split.unreadable), limit, settings.seed)
+    asked = [split.clips[index]["clip_id"] for index in readable]
+    key = digest([background.key, split.name, settings.modes, asked])
+    with Partial(files.partial, key) as partial:
+        records = ask(
+            recognizer,
+            split.clips,
+            readable,
+            settings.modes,
+            partial,
+            batch_size=settings.batch_size,
+            progress=progress,
+            title=f"eval {split.name}",
+        )
+        clips = [_asked(split.clips[i], record, settings.modes) for i, record in zip(readable, records, strict=True)]
+        lost = [_unreadable(split.unreadable[index], settings.modes) for index in refused]
+        calibration = background.calibrate(clips) if background.calibrate and "exact" in settings.modes else None
+        data: dict[str, Any] = {
+            "version": VERSION,
+            "split": split.name,
+            "protocol": protocol,
+            "modes": list(settings.modes),
+            "summary": {},
+            "run": _plain(
+                {
+                    **_provenance(settings, limit, _times(files.json)),
+                    **(background.context or {}),
+                }
             ),
-            **_counts(len(dataset_split), len(unreadable), len(missing), len(asked)),
-            "signers": len({str(clip["signer_id"]) for clip in asked}),
-            "seconds": seconds,
-            "seconds_per_clip": seconds / max(1, len(clips)),
+            "calibration": calibration and {"temperature": calibration.temperature, "fitted_on": calibration.fitted_on},
+            "on_disk": len(split.clips) + len(split.unreadable),
+            "unreadable": len(split.unreadable) + sum("unreadable" in clip for clip in clips),
+            "timing": _per_mode(records, "seconds", settings.modes),
+            "memory": {
+                "of": peak_memory()[1],
+                "bytes": {
+                    mode: max(most) for mode, most in _per_mode(records, "memory", settings.modes).items() if most
+                },
+            },
+            "synonyms": {"source": background.synonyms.source, "groups": [*map(list, background.synonyms.groups)]},
+            "phonology": background.phonology,
+            "history": _plain(background.history),
+            "occlusion": [],
+            "glossary": list(recognizer.glossary),
+            "missing": [_named(row) for row in split.missing],
+            "clips": [*clips, *lost],
         }
+        data["summary"] = summarise(data)
+        if "exact" in settings.modes:
+            data["occlusion"] = explain(
+                recognizer,
+                split.clips,
+                [clip for clip in clips if clip["exact"]],
+                count=settings.occlusion,
+                batch_size=settings.batch_size,
+                seed=settings.seed,
+            )
+        write_results(files.json, data)
+        write_text(files.predictions, predictions_csv(data))
+        write_text(files.report, render(data, frames_of(split.clips)))
+        partial.remove()
+    return Results(data, files)
 
-    data = {
-        "version": VERSION,
-        "split": split,
-        "summary": figures,
-        "glossary": list(recognizer.glossary),
-        "run": _plain({**_provenance(batch_size, limit, bootstrap_samples, seed), **context}),
-        "missing": [_named(row) for row in missing],
-        "clips": [*clips, *lost],
-    }
-    suffix = "" if split == "test" else f"_{split}"
-    results = Results(data, out / f"evaluation_results{suffix}.json", out / f"report{suffix}.html")
+
+def frames_of(clips: SplitClips) -> Callable[[str], np.ndarray | None]:
+    """Returns what gives a report its pictures: a clip's frames by its clip_id, None where there are none."""
     place = {clip["clip_id"]: index for index, clip in enumerate(clips)}
 
     def frames(clip_id: str) -> np.ndarray | None:
-        return row_frames(rows[place[clip_id]]) if clip_id in place else None
+        try:
+            return clips.frames(place[clip_id]) if clip_id in place else None
+        except ClipError:
+            return None
 
-    write_text(results.path, _json(data))
-    write_text(results.report, render(data, frames, seed=seed))
-    return results
+    return frames
 
 
 def _check_modes(modes: Sequence[str], known: Sequence[str]) -> None:
@@ -169,73 +233,45 @@ def _sample(readable: int, unreadable: int, limit: int | None, seed: int) -> tup
     return [index for index in drawn if index < readable], [index - readable for index in drawn if index >= readable]
 
 
-def _ask(recognizer: Recognizer, rows: Dataset, mode: str, batch_size: int, progress: bool) -> list[list[Answer]]:
-    answers: list[list[Answer]] = []
-    with tqdm(total=len(rows), desc=f"eval {mode}", unit="clip", disable=not progress) as bar:
-        for start in range(0, len(rows), batch_size):
-            indices = range(start, min(start + batch_size, len(rows)))
-            answers += recognizer.answer([row_frames(rows[index]) for index in indices], mode)
-            bar.update(len(indices))
-    return answers
+def _asked(clip: Mapping[str, Any], record: Mapping[str, Any], modes: Sequence[str]) -> dict[str, Any]:
+    if "unreadable" in record:
+        return {**clip, "unreadable": record["unreadable"], **{mode: [] for mode in modes}}
+    return {**clip, **{mode: record[mode] for mode in modes}}
 
 
-def _reported(answers: Sequence[Answer], mode: str, glossary: Sequence[str], clip_id: str) -> list[Any]:
-    """Returns a clip's answers as the file holds them: with scores for `exact`, else the glosses, duplicates merged."""
-    for answer in answers:
-        if isnan(answer.log_prob):
-            raise RunError(
-                f"{clip_id}: the score of {answer.gloss!r} is not a number; the model diverged, train it anew"
-            )
-    if mode == "exact":
-        # JSON has no infinity: a gloss that the model rules out altogether has a null.
-        return [
-            {"gloss": gloss, "log_prob": round(float(score), 6) if isfinite(score) else None}
-            for gloss, score in answers
-        ]
-    return metrics.canonical((answer.gloss for answer in answers), glossary)
-
-
-def _glosses(answers: Sequence[Any]) -> list[str]:
-    return [answer["gloss"] if isinstance(answer, dict) else answer for answer in answers]
-
-
-def _counts(readable: int, unreadable: int, missing: int, asked: int) -> dict[str, Any]:
-    on_disk = readable + unreadable
-    return {
-        "clips": asked,
-        "on_disk": on_disk,
-        "unreadable": unreadable,
-        "missing": missing,
-        "coverage": readable / (on_disk + missing),
-        "limited": f"{asked} of {on_disk}" if asked < on_disk else None,
-    }
+def _unreadable(row: Mapping[str, Any], modes: Sequence[str]) -> dict[str, Any]:
+    reason = ": ".join(str(row[key]) for key in ("reason", "detail") if row.get(key))
+    return {**_named(row), "unreadable": reason, **{mode: [] for mode in modes}}
 
 
 def _named(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"clip_id": row["video_id"], "gloss": row["gloss"], "signer_id": str(row["signer_id"])}
 
 
-def _unreadable(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_named(row), "unreadable": ": ".join(str(row[key]) for key in ("reason", "detail") if row.get(key))}
+def _per_mode(records: Sequence[Mapping[str, Any]], what: str, modes: Sequence[str]) -> dict[str, list[Any]]:
+    return {mode: [record[what][mode] for record in records if what in record] for mode in modes}
 
 
-def _provenance(batch_size: int, limit: int | None, bootstrap_samples: int, seed: int) -> dict[str, Any]:
-    packages = ("signvlm", "torch", "transformers", "trl", "peft", "datasets", "numpy")
+def _times(path: Path) -> int:
+    """Counts how often this file was written, this time included: test clips looked at often are no test any more."""
+    if not path.is_file():
+        return 1
+    try:
+        earlier = read_json(path, "")["run"].get("times", 1)
+    except (RunError, KeyError, TypeError, AttributeError):
+        return 1
+    return (earlier if isinstance(earlier, int) else 1) + 1
+
+
+def _provenance(settings: EvaluationSettings, limit: int | None, times: int) -> dict[str, Any]:
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "evaluation": {"batch_size": batch_size, "limit": limit, "bootstrap_samples": bootstrap_samples, "seed": seed},
-        "versions": {name: importlib.metadata.version(name) for name in packages},
+        "times": times,
+        "evaluation": {**settings.model_dump(mode="json"), "limit": limit},
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
 
 
-def _plain(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the context as JSON holds it, paths as text, so that the page shows what the file says."""
-    return json.loads(json.dumps(context, default=str))
-
-
-def _json(data: Mapping[str, Any]) -> str:
-    """Returns the file's text: indented, but a clip a line, so that a whole glossary's ranking stays one line."""
-    head = {key: value for key, value in data.items() if key != "clips"}
-    opened = json.dumps(head, ensure_ascii=False, indent=1, allow_nan=False).removesuffix("\n}")
-    rows = [json.dumps(clip, ensure_ascii=False, allow_nan=False) for clip in data["clips"]]
-    return opened + ',\n "clips": [\n  ' + ",\n  ".join(rows) + "\n ]\n}\n"
+def _plain(told: Any) -> Any:
+    """Returns it as JSON holds it, paths as text and no infinities, so that the page shows what the file says."""
+    return json.loads(json.dumps(told, default=str), parse_constant=lambda name: None)

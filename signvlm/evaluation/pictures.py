@@ -23,15 +23,15 @@ class Filmstrips:
         """Takes how to get a clip's frames: uint8 (T, H, W, 3) RGB, or None where there are none."""
         self._frames = frames
         self._budget = budget
-        self._made: dict[str, list[str]] = {}
+        self._made: dict[tuple[str, int], list[str]] = {}
         self.left_out = 0
 
-    def strip(self, clip_id: str) -> list[str]:
-        """Returns a clip's frames as data: URIs, in time order; empty without frames or budget."""
-        if clip_id not in self._made:
+    def strip(self, clip_id: str, most: int = FRAMES) -> list[str]:
+        """Returns at most `most` of a clip's frames as data: URIs, in time order; empty without frames or budget."""
+        if (clip_id, most) not in self._made:
             frames = self._frames(clip_id)
-            self._made[clip_id] = [] if frames is None else [data_uri(frame) for frame in spread(frames)]
-        uris = self._made[clip_id]
+            self._made[clip_id, most] = [] if frames is None else [data_uri(frame) for frame in spread(frames, most)]
+        uris = self._made[clip_id, most]
         cost = sum(map(len, uris))
         if cost > self._budget:
             self.left_out += 1

@@ -7,7 +7,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from data_engineering.clip import SPLITS
-from signvlm.evaluation import digest, summary
+from signvlm.evaluation import charts, digest, summary
 from signvlm.evaluation.pictures import Filmstrips
 
 _MODE_NAMES = {
@@ -17,26 +17,23 @@ _MODE_NAMES = {
 }
 _LISTED = 200  # missing clips are thousands on a real WLASL; the JSON file names them all
 _VALUES = 12
-_SHOWN_APART = ("made", "note", "command", "leakage", "hardware")
+_SHOWN_APART = ("made", "times", "note", "command", "leakage", "hardware", "deviations", "selected_by")
+_MOST_FRAMES = 32  # of an explained clip
 
 
-def render(
-    results: Mapping[str, Any], frames: Callable[[str], np.ndarray | None], *, seed: int = 0, budget: int | None = None
-) -> str:
+def render(results: Mapping[str, Any], frames: Callable[[str], np.ndarray | None], *, budget: int | None = None) -> str:
     """Returns the page.
 
     Args:
-        results: What evaluation_results.json holds. Of `run`, `note`, `command`, `leakage`, `hardware` and `config`
-            have their places; what else there is appears with the configuration.
-        frames: Gives a clip's frames by its clip_id, uint8 (T, H, W, 3) RGB, or None.
-        seed: Seeds which ordinary clips are shown.
+        results: What evaluation_results.json holds: every figure and chart is made of it alone.
+        frames: Gives a clip's frames by its clip_id, uint8 (T, H, W, 3) RGB, or None; the file holds no pictures.
         budget: Characters that all the images may take; None for what keeps a page below 5 MB.
     """
-    mode = digest.looked_into(list(results["summary"]))
+    mode = digest.looked_into(results["modes"])
     clips = digest.outcomes(results, mode)
     run = results["run"]
-    leakage = run.get("leakage") or {}
     figures = results["summary"][mode]
+    leakage = run.get("leakage") or {}
     films = Filmstrips(frames) if budget is None else Filmstrips(frames, budget)
     environment = Environment(
         loader=PackageLoader("signvlm.evaluation"),
@@ -45,20 +42,28 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": summary.percent, "bracket": summary.bracket, "text": _text}
+    environment.filters |= {
+        "percent": summary.percent,
+        "bracket": summary.bracket,
+        "bytes": summary.size,
+        "text": _text,
+    }
     return environment.get_template("report.html.j2").render(
         split=results["split"],
         mode=mode,
-        short={each: _MODE_NAMES.get(each, (each,))[0] for each in results["summary"]},
+        short={each: _MODE_NAMES.get(each, (each,))[0] for each in results["modes"]},
         mode_name=_MODE_NAMES.get(mode, (mode,))[-1],
         figures=figures,
         summary=results["summary"],
+        synonyms=results["synonyms"],
         glossary_size=len(results["glossary"]),
         measured_on=summary.measured_on(figures),
         verdict=verdict(figures),
+        protocol=protocol(results),
         made=str(run.get("made", ""))[:16].replace("T", " "),
         note=run.get("note"),
         command=run.get("command"),
+        deviations=run.get("deviations") or [],
         leaks=leaks(leakage),
         per_split=[(key, each) for key, each in leakage.items() if _by_split(each)],
         splits=SPLITS,
@@ -68,8 +73,12 @@ def render(
         ],
         hardware=flatten(run.get("hardware") or {}),
         settings=flatten({key: value for key, value in run.items() if key not in _SHOWN_APART}),
+        reliability=_reliability(figures["calibration"]),
+        learning=charts.learning_curves(results["history"]),
+        explained=_explained(results["occlusion"], clips),
+        most_frames=_MOST_FRAMES,
         confusions=digest.confusions(clips),
-        picked=digest.picked(clips, seed),
+        picked=digest.picked(clips, run["evaluation"]["seed"]),
         by_gloss=digest.rates(clips, lambda clip: clip.gloss),
         by_signer=digest.rates(clips, lambda clip: clip.signer_id),
         unreadable=[clip for clip in clips if clip.unreadable],
@@ -78,6 +87,50 @@ def render(
         strip=films.strip,
         films=films,
     )
+
+
+def protocol(results: Mapping[str, Any]) -> str:
+    """Returns in words what was trained on, chosen on and tested on, and how often."""
+    run, split = results["run"], results["split"]
+    chosen = {"eval_top1": "by validation top-1", "eval_loss": "by validation loss"}.get(run.get("selected_by") or "")
+    said = "Trained on the train split; the model was chosen on the validation split" if chosen else "Trained elsewhere"
+    said += f" ({chosen})" if chosen else ""
+    times = run.get("times", 1)
+    told = f"{said}; these figures are of the {split} split, asked for this run {_times(times)}."
+    if split == "test" and times > 1:
+        told += " Whatever was changed after an earlier look makes them too good."
+    return told
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _reliability(calibration: Mapping[str, Any] | None) -> Any:
+    """The chart of both curves, the fitted one on top; None without scores."""
+    if not calibration:
+        return None
+    curves = {"plain": calibration["uncalibrated"]["bins"]}
+    if calibration["calibrated"]:
+        curves["fitted"] = calibration["calibrated"]["bins"]
+    return charts.reliability_chart(curves)
+
+
+def _explained(
+    occlusion: Sequence[Mapping[str, Any]], clips: Sequence[digest.Outcome]
+) -> list[tuple[digest.Outcome, str, list[tuple[float, float]]]]:
+    """Returns (clip, answer, [(drop in nats, its height in percent of the page's largest), ...]) each."""
+    by_id = {clip.clip_id: clip for clip in clips}
+    most = max((drop for each in occlusion for drop in each["drops"]), default=0.0)
+    return [
+        (
+            by_id[each["clip_id"]],
+            each["answer"],
+            [(drop, max(0.0, 100 * drop / most) if most > 0 else 0.0) for drop in each["drops"][:_MOST_FRAMES]],
+        )
+        for each in occlusion
+        if each["clip_id"] in by_id
+    ]
 
 
 def verdict(figures: Mapping[str, Any]) -> str:

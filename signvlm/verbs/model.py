@@ -12,7 +12,7 @@ import click
 
 from data_engineering.errors import RunError
 from signvlm.command import CHECKPOINT, configured, print_lines, print_records, verb
-from signvlm.console import note, printable
+from signvlm.console import note, printable, watched
 
 if TYPE_CHECKING:
     from signvlm.config import Config
@@ -55,10 +55,17 @@ def train(config: "Config", resume: bool, rows: int | None) -> None:
 @CHECKPOINT
 @click.option("--limit", type=click.IntRange(min=1), help="Only a seeded sample of this many clips.")
 @click.option("--split", default="test", show_default=True, help="train, validation (or val) or test.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["default", "wlasl-official"]),
+    default="default",
+    show_default=True,
+    help="wlasl-official: also what the WLASL authors compute.",
+)
 @verb
 @configured
-def eval(config: "Config", checkpoint: Path | None, limit: int | None, split: str) -> None:
-    """Evaluate an adapter: beam search, and exact ranking of the whole glossary.
+def eval(config: "Config", checkpoint: Path | None, limit: int | None, split: str, protocol: str) -> None:
+    """Evaluate an adapter: beam search, and exact ranking of the whole glossary. Killed, it goes on when called again.
 
     \b
     Example: signvlm eval --split validation
@@ -66,15 +73,40 @@ def eval(config: "Config", checkpoint: Path | None, limit: int | None, split: st
     """
     from signvlm.eval import evaluate_checkpoint
 
-    results = evaluate_checkpoint(config, checkpoint, split=split, limit=limit)
+    results = evaluate_checkpoint(config, checkpoint, split=split, limit=limit, protocol=protocol, progress=watched())
     print_lines(
         [
             results.table(),
-            f"  wrote    {results.path}",
-            f"  wrote    {results.report}",
+            *(f"  wrote    {path}" for path in (results.path, results.paths.predictions, results.report)),
             f"  next     signvlm predict CLIP.mp4 --checkpoint {results.data['run']['checkpoint']}",
         ]
     )
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", type=click.Path(path_type=Path))
+@click.option("--split", default="test", show_default=True, help="train, validation (or val) or test.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("comparison.html"),
+    show_default=True,
+    help="The page to write.",
+)
+@verb
+def compare(runs: tuple[Path, ...], split: str, out: Path) -> None:
+    """Put evaluated RUNs side by side, on the clips that all of them answered, with the paired tests.
+
+    \b
+    Example: signvlm compare data/wlasl/runs/first data/wlasl/runs/second
+    """
+    from data_engineering.clip import write_text
+    from signvlm.evaluation.compare import compare as run
+    from signvlm.evaluation.compare import page, text
+
+    compared = run(runs, "validation" if split == "val" else split)
+    write_text(out, page(compared))
+    print_lines([*text(compared).splitlines(), f"  wrote    {out}"])
 
 
 @click.command()

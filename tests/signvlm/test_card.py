@@ -13,7 +13,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from data_engineering.errors import RunError
 from data_engineering.splits import leakage
 from signvlm.card import model_card
-from signvlm.evaluation.summary import summarise
+from signvlm.evaluation.figures import summarise
 from signvlm.vlm.tiny import save_tiny
 
 GLOSSARY = ["book", "drink", "don't want"]
@@ -51,12 +51,27 @@ def bundle(tmp_path):
 @pytest.fixture
 def results(bundle):
     """What `eval` writes beside the bundle, in little: two test clips, one of them right."""
-    clips = [row for row in ROWS if row["split"] == "test"]
-    rankings = [["book", "drink", "don't want"], ["book", "drink", "don't want"]]
-    figures = summarise(rankings, clips, [], GLOSSARY, ranked=True, complete=True, samples=100, seed=0)
-    figures |= {"on_disk": 2, "missing": 0, "unreadable": 0, "coverage": 1.0, "seconds_per_clip": 0.1}
+    ranking = [
+        {"gloss": gloss, "log_prob": -1.0 - place} for place, gloss in enumerate(("book", "drink", "don't want"))
+    ]
+    data = {
+        "split": "test",
+        "protocol": "default",
+        "modes": ["exact"],
+        "run": {"evaluation": {"bootstrap_samples": 100, "seed": 0}},
+        "calibration": None,
+        "on_disk": 2,
+        "unreadable": 0,
+        "timing": {"exact": [0.1, 0.1]},
+        "memory": {"of": "process", "bytes": {}},
+        "synonyms": {"source": "", "groups": []},
+        "phonology": None,
+        "glossary": GLOSSARY,
+        "missing": [],
+        "clips": [{**row, "exact": ranking} for row in ROWS if row["split"] == "test"],
+    }
     path = bundle.parent / "evaluation_results.json"
-    path.write_text(json.dumps({"split": "test", "summary": {"exact": figures}, "run": {}}))
+    path.write_text(json.dumps({**data, "summary": summarise(data)}))
     return path
 
 

@@ -10,7 +10,10 @@ import pytest
 from clips import write_clip, write_index
 from small_world import World, paint, write_config, write_data
 
-VERBS = ["download", "validate", "preprocess", "train", "eval", "predict", "push", "demo", "synthesize", "doctor"]
+VERBS = [
+    *("download", "validate", "preprocess", "train", "eval", "compare", "predict", "push"),
+    *("demo", "synthesize", "doctor"),
+]
 HEAVY = ("torch", "transformers", "datasets", "trl", "peft", "numpy", "cv2", "av", "decord", "pydantic")
 
 

@@ -1,12 +1,20 @@
 """A small recogniser that really computes, and clips for it: a sign here is a colour, a signer a brightness."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from datasets import Dataset
 
-from signvlm.recognizer import Answer
+from data_engineering.settings import PreprocessSettings
+from signvlm.config import EvaluationSettings
+from signvlm.evaluation.clips import SplitClips
+from signvlm.evaluation.evaluate import Background, Results, Split, evaluate
+from signvlm.recognizer import Answer, Ranking
+
+CONTEXT = {"command": "signvlm eval", "config": {"data": {"root": Path("data")}}, "hardware": {"device": "cpu"}}
+FRAMING = PreprocessSettings(num_frames=8, size=16)
 
 PALETTE = {
     "red": (200, 40, 40),
@@ -26,20 +34,30 @@ class NearestColour:
     glossary = GLOSSARY
     modes = ("beam", "beam_constrained", "exact")
 
-    def answer(self, clips: Sequence[np.ndarray], mode: str) -> list[list[Answer]]:
-        return [self._rank(clip, mode) for clip in clips]
+    def log_probs(self, clips: Sequence[np.ndarray]) -> np.ndarray:
+        return np.array([_scores(clip, self.glossary) for clip in clips], dtype=np.float32)
 
-    def _rank(self, clip: np.ndarray, mode: str) -> list[Answer]:
+    def rank(self, clips: Sequence[np.ndarray], top: int) -> list[Ranking]:
+        return [Ranking.of(self.glossary, scores, top) for scores in self.log_probs(clips)]
+
+    def answer(self, clips: Sequence[np.ndarray], mode: str) -> list[list[Answer]]:
+        return [self._answer(clip, mode) for clip in clips]
+
+    def _answer(self, clip: np.ndarray, mode: str) -> list[Answer]:
         known = list(PALETTE) if mode == "beam" else list(self.glossary)
-        mean = clip.reshape(-1, 3).mean(axis=0)
-        scores = -np.array([np.sum((mean - PALETTE[gloss]) ** 2) for gloss in known]) / 2000
-        scores -= np.logaddexp.reduce(scores)
-        ranked = [Answer(known[index], float(scores[index])) for index in np.argsort(-scores)]
+        scores = _scores(clip, known)
+        ranked = [Answer(known[index], float(scores[index])) for index in np.argsort(-scores, kind="stable")]
         if mode == "exact":
             return ranked
         if mode == "beam":  # a language model's own ways with capitals and spaces
             ranked = [ranked[0], Answer(f" {ranked[0].gloss.upper()}\n", ranked[0].log_prob - 1), *ranked[1:]]
         return ranked[:5]
+
+
+def _scores(clip: np.ndarray, known: Sequence[str]) -> np.ndarray:
+    mean = clip.reshape(-1, 3).mean(axis=0)
+    scores = -np.array([np.sum((mean - PALETTE[gloss]) ** 2) for gloss in known]) / 2000
+    return scores - np.logaddexp.reduce(scores)
 
 
 def row(clip_id: str, gloss: str, signer: int, frames: np.ndarray) -> dict:
@@ -105,3 +123,32 @@ def missing() -> list[dict]:
         {"video_id": f"9100{index}", "gloss": "blue", "signer_id": 4, "split": "test", "url": "http://gone.example/x"}
         for index in range(3)
     ]
+
+
+@pytest.fixture(scope="session")
+def evaluated(recogniser, dataset, unreadable, missing):
+    """Evaluates the colour recogniser, some arguments replaced; settings by their names."""
+
+    def call(out: Path, **changed) -> Results:
+        background = {"context": CONTEXT}
+        background |= {key: changed.pop(key) for key in list(changed) if key in Background.__dataclass_fields__}
+        settings = {"modes": ("beam", "beam_constrained", "exact"), "batch_size": 7, "bootstrap_samples": 100}
+        settings["occlusion"] = 2
+        settings |= {key: changed.pop(key) for key in list(changed) if key in EvaluationSettings.model_fields}
+        split = Split(
+            name=changed.pop("split", "test"),
+            clips=SplitClips(changed.pop("rows", dataset), FRAMING),
+            unreadable=changed.pop("unreadable", unreadable),
+            missing=changed.pop("missing", missing),
+        )
+        return evaluate(
+            changed.pop("recognizer", recogniser),
+            split,
+            EvaluationSettings(**settings),
+            Background(**background),
+            out,
+            progress=False,
+            **changed,
+        )
+
+    return call

@@ -1,38 +1,22 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data_engineering.errors import ConfigError, RunError
-from signvlm.evaluation.evaluate import evaluate
-from signvlm.recognizer import Answer
+from data_engineering.reasons import ClipError
+from signvlm.calibration import Calibration
+from signvlm.evaluation.synonyms import Synonyms
 
 MODES = ["beam", "beam_constrained", "exact"]
-CONTEXT = {"command": "signvlm eval", "config": {"data": {"root": Path("data")}}, "hardware": {"device": "cpu"}}
 
 
 @pytest.fixture
-def run(recogniser, dataset, unreadable, missing, tmp_path):
+def run(evaluated, tmp_path):
     """Evaluates the colour recogniser, some arguments replaced."""
 
     def call(**changed):
-        arguments = {
-            "recognizer": recogniser,
-            "dataset_split": dataset,
-            "split": "test",
-            "unreadable": unreadable,
-            "missing": missing,
-            "out": tmp_path,
-            "modes": MODES,
-            "batch_size": 7,
-            "limit": None,
-            "bootstrap_samples": 200,
-            "seed": 0,
-            "context": CONTEXT,
-            "progress": False,
-        }
-        return evaluate(**arguments | changed)
+        return evaluated(tmp_path, **changed)
 
     return call
 
@@ -43,7 +27,7 @@ def written(results) -> dict:
 
 def test_the_file_holds_what_the_contract_names(run, dataset, recogniser):
     data = written(run())
-    assert data["version"] == 1
+    assert data["version"] == 2
     assert data["split"] == "test"
     assert list(data["summary"]) == MODES
     for figures in data["summary"].values():
@@ -51,7 +35,16 @@ def test_the_file_holds_what_the_contract_names(run, dataset, recogniser):
             "top1",
             "top1_all",
             "top5",
+            "top10",
             "per_class_top1",
+            "per_class_top10",
+            "macro_f1",
+            "mean_rank",
+            "mrr",
+            "per_gloss",
+            "per_signer",
+            "latency",
+            "peak_memory_bytes",
             "intervals",
             "coverage",
             "clips",
@@ -133,6 +126,7 @@ def test_the_batch_size_changes_nothing(run, batch_size):
 
 def test_a_limited_run_says_so_and_claims_no_top1_all(run):
     results = run(limit=10)
+    assert results.path.name == "evaluation_results_limit.json"
     assert len(results.data["clips"]) == 10
     for figures in results.summary.values():
         assert figures["limited"] == "10 of 61"
@@ -148,6 +142,7 @@ def test_another_split_gets_its_name_as_suffix(run, tmp_path):
     run(split="validation")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "evaluation_results_validation.json",
+        "predictions_validation.csv",
         "report_validation.html",
     ]
 
@@ -163,26 +158,128 @@ def test_the_table_is_one_plain_block_for_a_terminal(run):
     assert all(line.isascii() for line in lines)
 
 
-def test_a_run_that_dies_leaves_the_earlier_results_as_they_were(run, recogniser, tmp_path):
-    before = run().path.read_bytes()
+class Dies:
+    """Answers as another does, until it has been asked about too many clips."""
 
-    class Dies:
-        glossary, modes = recogniser.glossary, recogniser.modes
+    def __init__(self, recogniser, after: int) -> None:
+        self.recogniser, self.left = recogniser, after
+        self.glossary, self.modes = recogniser.glossary, recogniser.modes
 
-        def answer(self, clips, mode):
-            if mode == "exact":
-                raise MemoryError("out of memory")
-            return recogniser.answer(clips, mode)
+    def answer(self, clips, mode):
+        self._count(clips)
+        return self.recogniser.answer(clips, mode)
 
+    def log_probs(self, clips):
+        return self.recogniser.log_probs(clips)
+
+    def _count(self, clips):
+        self.left -= len(clips)
+        if self.left < 0:
+            raise MemoryError("out of memory")
+
+
+def test_a_run_that_dies_leaves_the_earlier_results_and_goes_on_where_it_stopped(run, recogniser, tmp_path):
+    before = run()
+    earlier = before.path.read_bytes()
     with pytest.raises(MemoryError):
-        run(recognizer=Dies())
-    assert (tmp_path / "evaluation_results.json").read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["evaluation_results.json", "report.html"]
+        run(recognizer=Dies(recogniser, after=60))  # two ways of answering, so 30 of 60 clips
+    assert before.path.read_bytes() == earlier
+    kept = (tmp_path / "evaluation_partial.jsonl").read_text().splitlines()
+    assert len(kept) == 1 + 28
+    resumed = run(recognizer=Dies(recogniser, after=64))  # not enough for all of them
+    assert resumed.data["clips"] == before.data["clips"]
+    assert not (tmp_path / "evaluation_partial.jsonl").exists()
+
+
+@pytest.mark.parametrize("changed", [{"key": "other weights"}, {"modes": ("beam",)}, {"seed": 1, "limit": 60}])
+def test_answers_of_another_run_are_never_gone_on_with(run, recogniser, changed):
+    with pytest.raises(MemoryError):
+        run(recognizer=Dies(recogniser, after=60))
+    with pytest.raises(MemoryError):
+        run(recognizer=Dies(recogniser, after=40), **changed)
+
+
+def test_a_file_that_vanishes_meanwhile_counts_as_unreadable(run, dataset, monkeypatch):
+    from signvlm.evaluation.clips import SplitClips
+
+    def frames(self, index, read=SplitClips.frames):
+        if index == 3:
+            raise ClipError("missing", "the file is gone")
+        return read(self, index)
+
+    monkeypatch.setattr(SplitClips, "frames", frames)
+    results = run()
+    clip = results.data["clips"][3]
+    assert clip["unreadable"] == "missing: the file is gone"
+    assert clip["exact"] == []
+    assert results.summary["exact"]["unreadable"] == 2
+    assert results.summary["exact"]["coverage"] == pytest.approx(59 / 64)
+
+
+def test_every_look_at_a_split_is_counted(run):
+    assert [run().data["run"]["times"] for _ in range(3)] == [1, 2, 3]
+    assert "asked for this run 4 times" in run().report.read_text()
+
+
+def test_latency_and_memory_are_those_of_each_mode(run):
+    figures = run().summary["exact"]
+    assert 0 < figures["latency"]["median"] <= figures["latency"]["p95"]
+    assert figures["seconds"] == pytest.approx(60 * figures["seconds_per_clip"])
+    assert figures["peak_memory_bytes"] > 1e7
+    assert figures["peak_memory_of"]
+
+
+def test_synonyms_are_right_beside_the_strict_figures(run):
+    results = run(synonyms=Synonyms((("red", "orange"), ("blue", "green")), "a test"))
+    strict, kind = results.summary["exact"], results.summary["exact"]["synonym_aware"]
+    assert kind["top1"] >= strict["top1"]
+    assert kind["clips"] == 37  # of red, blue and green, the unreadable one included
+    assert kind["intervals"]["top1"][0] <= kind["top1"] <= kind["intervals"]["top1"][1]
+    assert "synonyms right" in results.table()
+    assert run().summary["exact"]["synonym_aware"] is None
+
+
+def test_phonology_gives_minimal_pairs_and_parameters(run):
+    signs = {"red": {"hand": "1", "place": "a"}, "green": {"hand": "1", "place": "b"}, "blue": {"hand": "2"}}
+    phonology = {"file": "signs.yaml", "signs": signs, "pairs": [["red", "green", "place"]]}
+    figures = run(phonology=phonology).summary
+    assert figures["exact"]["minimal_pairs"]["by_parameter"]["place"]["choices"] == 25
+    assert figures["exact"]["parameters"]["hand"]["clips"] == 37
+    assert figures["beam"]["parameters"]["place"]["clips"] == 25
+    assert figures["beam"]["minimal_pairs"] is None
+    assert run().summary["exact"]["parameters"] is None
+
+
+def test_the_temperature_is_asked_for_once_the_clips_are_answered(run):
+    seen = []
+
+    def calibrate(clips):
+        seen.extend(clips)
+        return Calibration(2.0, "95 validation clips")
+
+    results = run(calibrate=calibrate)
+    assert len(seen) == 60
+    assert results.summary["exact"]["calibration"]["temperature"] == 2
+    assert results.summary["beam"]["calibration"] is None
+    assert "fitted on 95 validation clips" in results.table()
+    assert "no temperature was fitted" in run().table()
+
+
+def test_the_wlasl_authors_figures_leave_out_what_they_could_not_read(run):
+    results = run(protocol="wlasl-official")
+    official, ours = results.summary["exact"]["protocol"], results.summary["exact"]
+    assert official["clips"] == 60
+    assert official["top1_per_instance"] == pytest.approx(ours["top1"] * 61 / 60)
+    assert "As the WLASL authors compute it, over 60 clips" in results.table()
+    assert run().summary["exact"]["protocol"] is None
 
 
 def test_an_unknown_mode_is_refused_before_anything_is_asked(run, tmp_path):
-    with pytest.raises(ConfigError, match=r"evaluation.modes: .*'greedy'; choose from beam, beam_constrained, exact"):
-        run(modes=["greedy"])
+    class OnlyExact:
+        glossary, modes = ("a", "b"), ("exact",)
+
+    with pytest.raises(ConfigError, match=r"evaluation.modes: .*'beam'; choose from exact"):
+        run(recognizer=OnlyExact())
     with pytest.raises(ConfigError, match=r"evaluation.modes: empty"):
         run(modes=[])
     assert not list(tmp_path.iterdir())
@@ -190,39 +287,39 @@ def test_an_unknown_mode_is_refused_before_anything_is_asked(run, tmp_path):
 
 def test_a_split_without_a_readable_clip_is_refused(run, dataset):
     with pytest.raises(RunError, match="test: no readable clip"):
-        run(dataset_split=dataset.select([]))
+        run(rows=dataset.select([]))
 
 
 def test_a_score_that_is_not_a_number_ends_the_run(run, recogniser, tmp_path):
     class Diverged:
         glossary, modes = recogniser.glossary, recogniser.modes
 
-        def answer(self, clips, mode):
-            return [[Answer(gloss, float("nan")) for gloss in self.glossary] for _ in clips]
+        def log_probs(self, clips):
+            return np.full((len(clips), len(self.glossary)), np.nan)
 
     with pytest.raises(RunError, match="100: the score of 'red' is not a number"):
         run(recognizer=Diverged(), modes=["exact"])
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("evaluation_results*"))
 
 
 def test_a_gloss_ruled_out_altogether_stays_valid_json(run, recogniser):
     class Certain:
         glossary, modes = recogniser.glossary, recogniser.modes
 
-        def answer(self, clips, mode):
-            return [[Answer(gloss, -1.0 if gloss == "red" else -np.inf) for gloss in self.glossary] for _ in clips]
+        def log_probs(self, clips):
+            return np.array([[-1.0 if gloss == "red" else -np.inf for gloss in self.glossary] for _ in clips])
 
     data = written(run(recognizer=Certain(), modes=["exact"]))
     assert data["clips"][0]["exact"][1]["log_prob"] is None
 
 
 def test_one_clip_of_one_signer_is_enough(run, dataset):
-    results = run(dataset_split=dataset.select([0]), unreadable=[], missing=[])
+    results = run(rows=dataset.select([0]), unreadable=[], missing=[])
     assert results.summary["exact"]["coverage"] == 1
     assert results.report.exists()
 
 
 def test_a_limited_run_may_draw_nothing_but_an_unreadable_clip(run, dataset):
-    drawn = [run(dataset_split=dataset.select([0]), limit=1, seed=seed, modes=["exact"]) for seed in range(8)]
+    drawn = [run(rows=dataset.select([0]), limit=1, seed=seed, modes=["exact"]) for seed in range(8)]
     assert {"unreadable" in results.data["clips"][0] for results in drawn} == {True, False}
     assert all(len(results.data["clips"]) == 1 for results in drawn)

@@ -5,11 +5,13 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.special import softmax
 
-from signvlm.evaluation import digest
-from signvlm.evaluation.evaluate import evaluate
+from signvlm.calibration import Calibration
+from signvlm.evaluation import charts, digest
 from signvlm.evaluation.pictures import Filmstrips, data_uri, spread
-from signvlm.evaluation.report import flatten, leaks, render, verdict
+from signvlm.evaluation.report import flatten, leaks, protocol, render, verdict
+from signvlm.evaluation.synonyms import Synonyms
 
 EVIL = "<script>alert(1)</script>"
 LEAKAGE = {
@@ -22,22 +24,26 @@ LEAKAGE = {
 NOTE = "These are an avatar's ASL-like signs, not ASL."
 
 
+HISTORY = [
+    {"step": 1, "loss": 3.0},
+    {"step": 2, "loss": float("nan")},
+    {"step": 3, "loss": 1.5},
+    *({"step": step, "eval_loss": 2.0 / step, "eval_top1": 0.2 * step} for step in (1, 2, 3)),
+]
+SIGNS = {"red": {"hand": "1", "place": "a"}, "green": {"hand": "1", "place": "b"}}
+
+
 @pytest.fixture(scope="module")
-def results(recogniser, dataset, unreadable, missing, tmp_path_factory):
-    return evaluate(
-        recogniser,
-        dataset,
-        split="test",
-        unreadable=unreadable,
-        missing=missing,
-        out=tmp_path_factory.mktemp("out"),
-        modes=["beam", "exact"],
-        batch_size=16,
-        limit=None,
-        bootstrap_samples=100,
-        seed=0,
+def results(evaluated, tmp_path_factory):
+    return evaluated(
+        tmp_path_factory.mktemp("out"),
+        modes=("beam", "exact"),
         context={"note": NOTE, "command": "signvlm eval --config my.yaml", "leakage": LEAKAGE},
-        progress=False,
+        history=HISTORY,
+        phonology={"file": "signs.yaml", "signs": SIGNS, "pairs": [["red", "green", "place"]]},
+        calibrate=lambda clips: Calibration(1.5, "95 validation clips"),
+        synonyms=Synonyms((("red", "orange"),), "a test"),
+        protocol="wlasl-official",
     )
 
 
@@ -84,6 +90,13 @@ def test_the_page_shows_what_a_reviewer_asks_for(results):
         "signvlm eval --config my.yaml",
         "bootstrap, 100 resamples of whole signers (3)",
         "chance",
+        "Which frames mattered",
+        "at temperature 1.50, fitted on 95 validation clips",
+        "Top-1 on validation",
+        "As the WLASL authors compute it",
+        "with synonyms right",
+        "red / green",
+        "Signers: least",
     ):
         assert wanted in text
 
@@ -91,10 +104,34 @@ def test_the_page_shows_what_a_reviewer_asks_for(results):
 def test_everything_foreign_is_escaped(results, dataset):
     evil = f"{EVIL}'\"&"
     data = results.data
+    summary = {
+        mode: {
+            **figures,
+            "parameters": {evil: {"clips": 1, "accuracy": 1.0, "values": {evil: {"clips": 1, "accuracy": 1.0}}}},
+            "peak_memory_of": evil,
+        }
+        for mode, figures in data["summary"].items()
+    }
+    summary["exact"]["minimal_pairs"] = {
+        "accuracy": 1.0,
+        "interval": [0.5, 1.0],
+        "pairs": [{"glosses": [evil, evil], "parameter": evil, "choices": 1, "right": 1}],
+    }
     data = {
         **data,
+        "summary": summary,
+        "synonyms": {"source": evil, "groups": [[evil, evil]]},
+        "occlusion": [{"clip_id": evil, "answer": evil, "drops": [1.0, -0.5]}],
+        "calibration": {"temperature": 1.0, "fitted_on": evil},
         "glossary": [*data["glossary"], evil],
-        "run": {**data["run"], "note": evil, "command": evil, "leakage": {evil: evil}, "hardware": {evil: [evil]}},
+        "run": {
+            **data["run"],
+            "note": evil,
+            "command": evil,
+            "leakage": {evil: evil},
+            "hardware": {evil: [evil]},
+            "deviations": [evil],
+        },
         "missing": [{"clip_id": evil, "gloss": evil, "signer_id": evil}],
         "clips": [
             {
@@ -159,7 +196,7 @@ def clip(clip_id, gloss, *answers, signer=1, unreadable=""):
 
 
 def seen(*clips) -> list[digest.Outcome]:
-    return digest.outcomes({"summary": {"exact": {}}, "clips": clips}, "exact")
+    return digest.outcomes({"modes": ["exact"], "calibration": None, "clips": clips}, "exact")
 
 
 def test_confusions_count_both_directions_and_show_the_mistaken_clips():
@@ -212,25 +249,44 @@ def test_picked_clips_are_the_extremes_and_a_seeded_sample_none_twice():
     assert chosen == digest.picked(clips, seed=1)
 
 
-def test_a_run_without_exact_ranking_looks_into_its_beams(recogniser, dataset, tmp_path):
-    results = evaluate(
-        recogniser,
-        dataset,
-        split="test",
-        unreadable=[],
-        missing=[],
-        out=tmp_path,
-        modes=["beam"],
-        batch_size=16,
-        limit=None,
-        bootstrap_samples=50,
-        seed=0,
-        context={},
-        progress=False,
-    )
+def test_a_run_without_exact_ranking_looks_into_its_beams(evaluated, tmp_path):
+    results = evaluated(tmp_path, modes=("beam",), unreadable=[], missing=[])
     page = results.report.read_text()
     assert "Free beam search" in page
     assert "not a calibrated confidence" not in page
+    assert "Which frames mattered" not in page
+
+
+def test_bars_are_at_the_fitted_temperature(results):
+    clip = results.data["clips"][0]
+    hot = digest.outcomes(results.data, "exact")[0].share
+    plain = digest.outcomes({**results.data, "calibration": None}, "exact")[0].share
+    scores = [answer["log_prob"] for answer in clip["exact"]]
+    place = [answer["gloss"] for answer in clip["exact"]].index(clip["gloss"])
+    assert hot == pytest.approx(softmax(np.array(scores) / 1.5)[place])
+    assert plain == pytest.approx(softmax(scores)[place])
+
+
+def test_the_protocol_says_how_often_the_test_was_looked_at():
+    run = {"selected_by": "eval_top1", "times": 1}
+    once = protocol({"split": "test", "run": run})
+    assert "chosen on the validation split (by validation top-1)" in once
+    assert once.endswith("asked for this run once.")
+    assert "makes them too good" in protocol({"split": "test", "run": {**run, "times": 3}})
+    assert "makes them too good" not in protocol({"split": "validation", "run": {**run, "times": 3}})
+
+
+def test_learning_curves_pass_over_what_is_no_number():
+    assert [title for title, _ in charts.learning_curves(HISTORY)] == [
+        "Loss: training, and validation",
+        "Top-1 on validation",
+    ]
+    assert charts.learning_curves([]) == []
+    assert charts.learning_curves([{"step": 1, "loss": 2.0}, {"loss": "x", "step": 2}]) == []
+
+
+def test_charts_escape_what_they_are_told():
+    assert EVIL not in charts.line_chart({"held": [(0, 1), (1, 2)]}, x_name=EVIL, y_name=EVIL)
 
 
 def test_shared_signers_are_said_in_words():

@@ -1,0 +1,44 @@
+"""What a bundle's answers depend on, as one short text: its files, its base, how clips are framed and asked about."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from signvlm.calibration import FILE
+from signvlm.config import Config, shipped
+from signvlm.evaluation.partial import digest
+
+_KINDS = {".safetensors", ".json", ".jinja", ".txt", ".model"}
+# Written beside the weights, and changing no answer.
+_ASIDE = {"metrics.json", FILE}
+
+
+def identify(bundle: Path, config: Config, *, load_in_4bit: bool) -> str:
+    """Identifies the scores that a bundle gives to a clip, up to rounding.
+
+    Args:
+        bundle: Its folder.
+        config: The configuration in force.
+        load_in_4bit: Whether the base is quantized.
+    """
+    files = {path.name: _hash(path) for path in sorted(bundle.iterdir()) if _decides(path)}
+    framing = config.preprocess.model_dump(mode="json", exclude={"workers", "stored_frames"})
+    return digest([files, _base(config), config.model.prompt, framing, load_in_4bit])
+
+
+def _decides(path: Path) -> bool:
+    results = path.name.startswith("evaluation_")
+    return path.is_file() and path.suffix in _KINDS and path.name not in _ASIDE and not results
+
+
+def _base(config: Config) -> Any:
+    """A model of the Hub by its name and revision, a folder by the sizes and times of its weights."""
+    folder = shipped(config.model.base)
+    if not folder.is_dir():
+        return config.model.base, config.model.revision
+    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.safetensors"))]
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

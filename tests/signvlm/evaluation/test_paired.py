@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from scipy.stats import false_discovery_control, permutation_test
+
+from signvlm.evaluation import accuracy
+from signvlm.evaluation.paired import holm, mcnemar, paired
+
+
+def test_mcnemar_is_scipys_exact_test_of_every_swap():
+    first = np.array([1, 1, 1, 0, 0, 1, 0, 1, 1, 1, 0, 0], dtype=float)
+    second = np.array([1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0], dtype=float)
+    swapped = permutation_test(
+        (first, second), lambda a, b, axis: (a - b).mean(axis), permutation_type="samples", n_resamples=np.inf
+    )
+    only = int(((first == 1) & (second == 0)).sum()), int(((first == 0) & (second == 1)).sum())
+    assert mcnemar(*only) == pytest.approx(swapped.pvalue)
+
+
+def test_runs_that_never_differ_are_no_evidence():
+    same = paired([True, False, True], [True, False, True], list("abc"))
+    assert (same.difference, same.p_mcnemar, same.p_bootstrap) == (0, 1, 1)
+
+
+def test_a_clear_difference_is_found_and_its_sign_is_the_second_runs():
+    rng = np.random.default_rng(0)
+    signers = np.repeat(np.arange(20), 20)
+    first, second = rng.random(400) < 0.5, rng.random(400) < 0.75
+    found = paired(first, second, signers)
+    assert found.difference == pytest.approx(second.mean() - first.mean())
+    assert 0 < found.interval.low < found.difference < found.interval.high
+    assert found.p_mcnemar < 1e-6
+    assert found.p_bootstrap < 0.005
+    back = paired(second, first, signers)
+    assert back.difference == -found.difference
+    assert (back.first_only, back.second_only) == (found.second_only, found.first_only)
+
+
+def test_one_signer_who_decides_everything_convinces_mcnemar_but_not_the_bootstrap():
+    """Thirty clips of one person are one person's evidence."""
+    signers = ["a"] * 30 + [*"bcdefghij"] * 3
+    first = np.zeros(57, dtype=bool)
+    second = np.array([True] * 30 + [False] * 27)
+    found = paired(first, second, signers)
+    assert found.p_mcnemar < 1e-6
+    assert found.p_bootstrap > 0.3
+    assert found.interval.low <= 0
+
+
+def test_the_error_rate_under_no_difference_is_what_is_promised():
+    rng = np.random.default_rng(3)
+    wrong = 0
+    for trial in range(80):
+        signers = np.repeat(np.arange(25), 8)
+        ease = np.repeat(rng.uniform(0.2, 0.8, 25), 8)
+        first, second = rng.random(200) < ease, rng.random(200) < ease
+        wrong += paired(first, second, signers, samples=300, seed=trial).p_bootstrap < 0.05
+    assert wrong <= 9
+
+
+def test_per_class_differences_weigh_a_rare_gloss_like_a_frequent_one():
+    classes = ["often"] * 3 + ["rare"]
+    first, second = [True] * 4, [True, True, True, False]
+    found = paired(first, second, list("abcd"), classes=classes)
+    assert found.difference == pytest.approx(accuracy.per_class(second, classes) - accuracy.per_class(first, classes))
+
+
+def test_holm_never_lowers_a_p_value_and_keeps_their_order():
+    given = [0.01, 0.04, 0.03, 0.5]
+    adjusted = holm(given)
+    assert adjusted == pytest.approx([0.04, 0.09, 0.09, 0.5])
+    assert holm([]) == []
+    assert all(a >= b for a, b in zip(adjusted, false_discovery_control(given), strict=True))  # the weaker promise
