@@ -21,6 +21,15 @@ _NEEDS = {
     "circle": ("direction", "plane"),
 }
 _NEEDS_BASE = ("base_shape", "base_fingers", "base_palm")
+# Parameters that mean something only beside certain values of another: a sign that sets them elsewhere would differ
+# from another on paper and not in the picture.
+_BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
+    "to": ("movement", ("line",)),
+    "plane": ("movement", ("circle",)),
+    "direction": ("movement", ("tap", "path", "shake", "circle")),
+    "base_moves": ("hands", ("base",)),
+    **dict.fromkeys(_NEEDS_BASE, ("hands", ("base",))),
+}
 
 
 def load_signs(path: Path | None = None) -> dict[str, Sign]:
@@ -72,7 +81,16 @@ def make_sign(gloss: str, entry: Any, where: str = "signs") -> Sign:
                 f"{where}: {key} is missing, {reason} needs it; allowed: {', '.join(map(str, ALLOWED[key]))}"
             )
     if sign.movement == "change" and not (sign.end_shape or sign.end_fingers or sign.end_palm):
-        raise ConfigError(f"{where}: movement change needs end_shape, end_fingers or end_palm")
+        raise ConfigError(
+            f"{where}: movement change needs end_shape, end_fingers or end_palm; allowed for end_shape: "
+            f"{', '.join(map(str, ALLOWED['end_shape']))}"
+        )
+    for key, (other, allowed) in _BESIDE.items():
+        if getattr(sign, key) not in ("", "no") and getattr(sign, other) not in allowed:
+            raise ConfigError(
+                f"{where}: {key} means nothing with {other} {getattr(sign, other)}; leave it out, or take "
+                f"{other} {' or '.join(allowed)}"
+            )
     if sign.location == ON_BASE and sign.hands != "base":
         raise ConfigError(f"{where}: location base needs hands base (allowed hands here: base)")
     if sign.direction and (sign.direction in TURNS) != (sign.movement == "circle"):

@@ -51,6 +51,54 @@ def test_a_bad_entry_is_refused_naming_sign_key_and_allowed_values(tmp_path, ent
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("value", ["melted", "", "null", "[1, 2]", "{a: 1}", "-1", "1.5"])
+@pytest.mark.parametrize("key", ALLOWED)
+def test_every_key_is_refused_with_a_value_that_it_cannot_have(tmp_path, key, value):
+    with pytest.raises(ConfigError) as refusal:
+        load_signs(signs_file(tmp_path, f"GOOD: {{shape: A}}\nODD: {{{key}: {value}}}\n"))
+    message = str(refusal.value)
+    assert f"sign ODD: {key} is " in message
+    assert f"allowed: {', '.join(map(str, ALLOWED[key]))}" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("needed", "entry"),
+    [
+        ("to", "movement: line"),
+        *(("direction", f"movement: {movement}") for movement in ("tap", "path", "shake")),
+        ("direction", "movement: circle, plane: frontal"),
+        ("plane", "movement: circle, direction: clockwise"),
+        ("base_shape", "hands: base, base_fingers: up, base_palm: in"),
+        ("base_fingers", "hands: base, base_shape: S, base_palm: in"),
+        ("base_palm", "hands: base, base_shape: S, base_fingers: up"),
+    ],
+)
+def test_what_a_movement_or_a_base_needs_is_asked_for(tmp_path, needed, entry):
+    with pytest.raises(ConfigError) as refusal:
+        load_signs(signs_file(tmp_path, f"ODD: {{{entry}}}\n"))
+    message = str(refusal.value)
+    assert f"sign ODD: {needed} is missing" in message
+    assert f"allowed: {', '.join(map(str, ALLOWED[needed]))}" in message
+
+
+@pytest.mark.parametrize(
+    ("key", "entry", "remedy"),
+    [
+        ("to", "to: nose, movement: hold", "movement line"),
+        ("plane", "plane: floor, movement: tap, direction: back", "movement circle"),
+        ("direction", "direction: up, movement: nod", "movement tap or path or shake or circle"),
+        ("base_shape", "base_shape: S", "hands base"),
+        ("base_moves", "base_moves: 'yes'", "hands base"),
+    ],
+)
+def test_a_key_that_would_change_nothing_in_the_picture_is_refused(tmp_path, key, entry, remedy):
+    with pytest.raises(ConfigError) as refusal:
+        load_signs(signs_file(tmp_path, f"ODD: {{{entry}}}\n"))
+    assert f"sign ODD: {key} means nothing with" in str(refusal.value)
+    assert remedy in str(refusal.value)
+
+
 @pytest.mark.parametrize("text", ["", "[1, 2]", "A: {shape: [", "\x00"])
 def test_a_file_that_holds_no_signs_is_refused_in_one_line(tmp_path, text):
     with pytest.raises(ConfigError) as refusal:
