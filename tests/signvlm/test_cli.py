@@ -11,7 +11,7 @@ from clips import write_clip, write_index
 from small_world import World, paint, write_config, write_data
 
 VERBS = [
-    *("download", "validate", "preprocess", "train", "eval", "compare", "predict", "push"),
+    *("download", "validate", "preprocess", "train", "eval", "compare", "predict", "merge", "push"),
     *("demo", "synthesize", "doctor"),
 ]
 HEAVY = ("torch", "transformers", "datasets", "trl", "peft", "numpy", "cv2", "av", "decord", "pydantic")
