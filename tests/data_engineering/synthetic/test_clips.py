@@ -1,6 +1,9 @@
 """Clips of the avatar: the same call gives the same bytes, labels lie where things are drawn, as in the file."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 
 import av
 import numpy as np
@@ -58,6 +61,19 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
         render_video(SIGNS["EAT"], signer_of(2), 7, tmp_path / f"{name}.mp4")
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.mp4", "two.mp4"]
+
+
+def test_another_process_gives_the_same_bytes(tmp_path):
+    script = (
+        "import numpy as np, sys; from pathlib import Path;"
+        "from data_engineering.synthetic.clips import render_video;"
+        "from data_engineering.synthetic.signer import Signer; from data_engineering.synthetic.signs import load_signs;"
+        "render_video(load_signs()['BOOK'], Signer.sample(np.random.default_rng(3)), 8, Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "other.mp4")]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": "77"})
+    render_video(SIGNS["BOOK"], signer_of(3), 8, tmp_path / "here.mp4")
+    assert (tmp_path / "other.mp4").read_bytes() == (tmp_path / "here.mp4").read_bytes()
 
 
 def test_the_file_is_h264_at_the_signers_rate(tmp_path):
