@@ -17,6 +17,15 @@ def test_every_gloss_scores_as_it_does_by_brute_force(model, processor, inputs, 
     torch.testing.assert_close(rank(model, inputs, tree, chunk_size), expected, atol=1e-4, rtol=0)
 
 
+def test_glosses_of_a_large_glossary_score_as_they_do_by_brute_force(model, processor, inputs):
+    rng = np.random.default_rng(0)
+    words = sorted({"".join(rng.choice(list("abcde"), rng.integers(1, 7))) for _ in range(2000)})
+    scores = rank(model, inputs, TokenTree.build(words, processor.tokenizer))
+    asked = rng.choice(len(words), 6, replace=False)
+    expected = brute_force(model, processor.tokenizer, inputs, [words[i] for i in asked])
+    torch.testing.assert_close(scores[:, asked], expected, atol=1e-4, rtol=0)
+
+
 def test_left_padding_changes_nothing(model, processor, inputs, tree):
     padded = dict(inputs)
     shape = (len(inputs["input_ids"]), 5)
