@@ -1,7 +1,7 @@
 """A range of a video written as a clip of its own (h264 in MP4, by PyAV: no program is started)."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 from data_engineering.container import Container, inspect, open_container, video_stream
 from data_engineering.ranges import plan_range
 from data_engineering.reasons import ClipError
-from data_engineering.sandbox import run_many
+from data_engineering.sandbox import Sandbox
 from data_engineering.sniff import MP4
 
 _TICK = Fraction(1, 90_000)  # the usual clock of a video in MP4; keeps variable frame rates as they are
@@ -39,17 +39,21 @@ class Carving(NamedTuple):
     convert: bool
 
 
-def carve(carvings: Sequence[Carving]) -> list[bool | ClipError]:
-    """Carves clips in a process that can be killed.
+def carver() -> Sandbox[Carving, bool]:
+    """Returns a process that carves and can be killed; see `carve`."""
+    return Sandbox(carve, timeout=_SECONDS, max_memory=_MEMORY)
+
+
+def carve(carving: Carving) -> bool:
+    """Carves one clip.
 
     Returns:
-        Per carving: True if `target` holds the range, False if `source` as a whole is the clip (then `target` is
-        written only to convert), or the error.
+        True if `target` holds the range, False if `source` as a whole is the clip (then `target` is written only to
+        convert).
+
+    Raises:
+        ClipError: As `cut` does.
     """
-    return [outcome for _, outcome in run_many(_carve, carvings, workers=1, timeout=_SECONDS, max_memory=_MEMORY)]
-
-
-def _carve(carving: Carving) -> bool:
     duration = inspect(carving.source).duration
     start, end, _ = plan_range(duration, carving.frame_start, carving.frame_end, carving.fps, trimmed=False)
     trimmed = (start, end) != (0.0, math.inf)

@@ -100,7 +100,7 @@ def unmatched(wanted: Expected) -> list[str]:
 
 def _advice(plan: Todo, shelf: Shelf) -> list[str]:
     """What else could be done, as sentences."""
-    notes = []
+    notes = [f"{host}: {tally.verdict}" for host, tally in plan.tallies.items() if tally.verdict]
     before = sum(tally.outcomes["before"] for tally in plan.tallies.values())
     if before:
         notes.append(f"--retry-failed asks again for the {before:,} clips that failed for good in an earlier run")

@@ -47,9 +47,9 @@ def dry_run(data: DataSettings, settings: DownloadSettings, *, retry_failed: boo
         ("host", "would fetch", "requests", "there", "skipped", "about", "in about", "why skipped")
     ]
     asked, size, longest = 0, 0.0, 0.0
-    for host, tally in sorted(plan.tallies.items(), key=lambda item: -sum(item[1].outcomes.values())):
-        sources = plan.sources.get(host, [])
-        clips = sum(len(source.clips) for source in sources)
+    clips_of = {host: sum(len(source.clips) for source in sources) for host, sources in plan.sources.items()}
+    for host in sorted(plan.tallies, key=lambda host: -clips_of.get(host, 0)):
+        tally, sources, clips = plan.tallies[host], plan.sources.get(host, []), clips_of.get(host, 0)
         skipped = tally.outcomes["before"] + tally.outcomes["no address"]
         if clips and not retry_failed and watch_of(host, log).dead:
             tally.blame("dead host", clips)
@@ -71,8 +71,8 @@ def dry_run(data: DataSettings, settings: DownloadSettings, *, retry_failed: boo
         notes=[
             *wanted.notes,
             *unmatched(wanted),
-            f"about {size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; the hosts are asked side by side, so about "
-            f"{duration(longest)} in all. Estimated from earlier downloads of a host where there are any",
+            f"about {size / 1e9:.2f} GB ({free / 1e9:.0f} GB are free) and, as hosts are asked side by side, about "
+            f"{duration(longest)} in all; from what a host has given so far, or what WLASL's clips usually take",
             "nothing was sent",
         ],
         next_step="signvlm download" if asked else "signvlm validate",

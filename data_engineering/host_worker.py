@@ -89,6 +89,8 @@ class HostWorker:
             tell(Event(self.name, error=RunError(f"{where}: cannot be written ({reason}); free space, run again")))
         except BaseException as error:  # raised again by the main thread
             tell(Event(self.name, error=error))
+        finally:
+            self._keeper.close()
 
     def _verdict(self) -> str:
         """Why the host is no longer asked."""

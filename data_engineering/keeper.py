@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from data_engineering.attempts import Attempt, AttemptLog
 from data_engineering.clip import Clip
-from data_engineering.cut import Carving, carve
+from data_engineering.cut import Carving, carver
 from data_engineering.flash import unpack
 from data_engineering.hosts import SAME_BODIES, youtube_id
 from data_engineering.reasons import ClipError
@@ -51,7 +51,12 @@ class Keeper:
         self._log = log
         self._shelf = shelf
         self._tally = tally
+        self._carver = carver()
         self._new: set[str] = set()
+
+    def close(self) -> None:
+        """Ends the process that cuts, if one was needed."""
+        self._carver.close()
 
     def keep(self, source: Source, body: Body, demuxer: str) -> None:
         """Puts a source's clips in place: those with a range cut out of the body, the others as it came."""
@@ -67,29 +72,24 @@ class Keeper:
             except ClipError as error:
                 self.note(source.clips, "failed", f"unconvertible: {error}", body)
                 return
-        self._carve(list(source.clips) if convert else ranged, body, convert)
         for clip in source.clips:
-            if clip not in ranged and not convert:
+            if convert or clip in ranged:
+                self._carve(clip, body, convert)
+            else:
                 self._place(clip, body, body.path, trimmed=False)
 
-    def _carve(self, clips: list[Clip], body: Body, convert: bool) -> None:
-        targets = [self._shelf.part(clip, ".cut") for clip in clips]
-        carvings = [
-            Carving(body.path, target, clip.frame_start, clip.frame_end, clip.fps, convert)
-            for clip, target in zip(clips, targets, strict=True)
-        ]
+    def _carve(self, clip: Clip, body: Body, convert: bool) -> None:
+        target = self._shelf.part(clip, ".cut")
         try:
-            for clip, target, outcome in zip(clips, targets, carve(carvings) if clips else [], strict=True):
-                if isinstance(outcome, ClipError):
-                    word = "unconvertible" if convert else "not cut"
-                    passing = outcome.reason in _PASSING
-                    self.note((clip,), "failed", f"{word}: {outcome}", body, retriable=passing)
-                else:
-                    written = outcome or convert
-                    self._place(clip, body, target if written else body.path, trimmed=outcome)
+            outcome = self._carver.run(Carving(body.path, target, clip.frame_start, clip.frame_end, clip.fps, convert))
+            if isinstance(outcome, ClipError):
+                word = "unconvertible" if convert else "not cut"
+                self.note((clip,), "failed", f"{word}: {outcome}", body, retriable=outcome.reason in _PASSING)
+            else:
+                written = outcome or convert
+                self._place(clip, body, target if written else body.path, trimmed=outcome)
         finally:
-            for target in targets:
-                target.unlink(missing_ok=True)
+            target.unlink(missing_ok=True)
 
     def _place(self, clip: Clip, body: Body, source: Path, trimmed: bool) -> None:
         """Gives a clip its file; noted just before, as a kill in between then costs no more than asking again."""

@@ -67,8 +67,9 @@ class Progress:
     def _say(self) -> None:
         self._said = time.monotonic()
         done, total = self._done.total(), sum(self._clips.values())
-        rate = done / max(self._said - self._start, 1e-3)
-        figures = f"{done:,} of {total:,} clips, {rate:.1f} a second, {self._left()}"
+        elapsed = self._said - self._start
+        rest = self._left() if done < total else f"in {duration(elapsed)}"
+        figures = f"{done:,} of {total:,} clips, {done / max(elapsed, 1e-3):.1f} a second, {rest}"
         print(f"download: {figures}; {self._hosts(len(self._clips))}", file=self._stream, flush=True)
 
     def _left(self) -> str:
@@ -83,8 +84,11 @@ class Progress:
 
     def _hosts(self, most: int) -> str:
         """The hosts with most to do, and how far they are."""
-        busy = sorted(self._clips, key=lambda host: self._done[host] - self._clips[host])
-        return ", ".join(f"{host} {self._done[host]:,}/{self._clips[host]:,}" for host in busy[:most])
+        left = {host: total - self._done[host] for host, total in self._clips.items()}
+        busy = sorted((host for host in left if left[host]), key=lambda host: -left[host])
+        words = [f"{host} {self._done[host]:,}/{self._clips[host]:,}" for host in busy[:most]]
+        ready = len(left) - len(busy)
+        return ", ".join(words + ([f"{ready} {'host' if ready == 1 else 'hosts'} done"] if ready else []))
 
 
 def duration(seconds: float) -> str:

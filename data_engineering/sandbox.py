@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import cv2
 from pebble import ProcessExpired, ProcessPool
@@ -54,12 +54,7 @@ def run_many(
     todo = iter(items)
     count = workers or cores()
     waiting: deque = deque()
-    pool = ProcessPool(
-        max_workers=count,
-        initializer=_start,
-        initargs=(function.__module__, max_memory),
-        context=get_context("spawn"),
-    )
+    pool = _pool(function, count, max_memory)
     try:
         while True:
             while len(waiting) < _AHEAD * count:
@@ -77,6 +72,45 @@ def run_many(
         # After a close this is the ordinary end; on an error or an abandoned loop it kills what still runs.
         pool.stop()
         pool.join()
+
+
+class Sandbox(Generic[Item, Result]):
+    """One worker process, started at the first item and kept for those that come now and then.
+
+    Args:
+        function: As for `run_many`, like the rest.
+        timeout: Seconds that one item may take.
+        max_memory: Address space of the process in bytes.
+    """
+
+    def __init__(self, function: Callable[[Item], Result], *, timeout: float, max_memory: int) -> None:
+        self._function = function
+        self._timeout = timeout
+        self._max_memory = max_memory
+        self._pool: ProcessPool | None = None
+
+    def run(self, item: Item) -> Result | ClipError:
+        """Returns the function's result, or the ClipError that ended it, as `run_many` does."""
+        if self._pool is None:
+            self._pool = _pool(self._function, 1, self._max_memory)
+        future = self._pool.schedule(self._function, args=(item,), timeout=self._timeout)
+        return _outcome(future, self._timeout, self._max_memory)
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool.join()
+            self._pool = None
+
+
+def _pool(function: Callable[[Item], Result], workers: int, max_memory: int) -> ProcessPool:
+    return ProcessPool(
+        max_workers=workers,
+        initializer=_start,
+        initargs=(function.__module__, max_memory),
+        context=get_context("spawn"),
+    )
 
 
 def _start(module: str, max_memory: int) -> None:

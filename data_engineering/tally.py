@@ -28,10 +28,10 @@ class Tally:
             self.reasons[reason.partition(":")[0][:60]] += clips
 
     def why(self) -> str:
-        """Returns what is missing and why, in words; "" if nothing is."""
+        """Returns what is missing and why, by code; "" if nothing is."""
         words = [f"{reason} x{count:,}" for reason, count in self.reasons.most_common(4)]
         words += [f"{self.outcomes[name]:,} {name}" for name in ("no address", "removed") if self.outcomes[name]]
-        return "; ".join(words) + (f". {self.verdict}" if words and self.verdict else self.verdict)
+        return "; ".join(words)
 
 
 def table(tallies: Mapping[str, Tally]) -> list[str]:

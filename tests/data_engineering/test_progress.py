@@ -21,7 +21,7 @@ def test_a_pipe_gets_whole_lines_with_rate_and_rest_and_hosts() -> None:
     assert "\r" not in out.getvalue()
     first, note, second, last = out.getvalue().splitlines()
     assert first.startswith("download: 2 of 12 clips, ")
-    assert "a second, more than 0 s left; slow.example 0/10, quick.example 2/2" in first
+    assert "a second, more than 0 s left; slow.example 0/10, 1 host done" in first
     assert note == "quick.example: done"
     assert "3 of 12 clips" in second
     assert "more than" not in last
