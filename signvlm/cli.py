@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import click
 
-from signvlm.verbs import data, model, share, start
+from signvlm.verbs import data, model, share, shell, start
 
 
 class InOrder(click.Group):
@@ -45,6 +45,7 @@ for command in (
     start.demo,
     start.synthesize,
     start.doctor,
+    shell.completion,
 ):
     cli.add_command(command)
 

@@ -1,15 +1,18 @@
 """Whatever a user hands over → the frames a model sees: a video file, an image, a folder of frames, an array."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from data_engineering.crop import square, window
+from data_engineering.crop import signer_box, square, window
+from data_engineering.motion_crop import motion_box
 from data_engineering.reasons import ClipError
 from data_engineering.settings import PreprocessSettings, ValidateSettings
+from data_engineering.sketch import SIDE
 from data_engineering.sniff import check_file
 from data_engineering.survey import survey
 from data_engineering.video import clip_frames
@@ -19,6 +22,7 @@ VIDEOS = frozenset(
 )
 IMAGES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
 _FORMATS = ("BMP", "JPEG", "PNG", "WEBP")  # not PostScript and the like, which Pillow hands to other programs
+_LOOKED_AT = 32  # frames of a clip that tell what moves
 _MAX_IMAGE_PIXELS = 60_000_000  # the largest cameras' pictures; as RGB 180 MB
 
 # What to do about a file of one's own; `ClipError.remedy` speaks of a data root, where `download` fetches it again.
@@ -90,11 +94,11 @@ def _is_folder(path: Path) -> bool:
 
 
 def read_clip(path: Path, preprocess: PreprocessSettings, limits: ValidateSettings) -> np.ndarray:
-    """Reads what no index describes: all of it, the whole frame.
+    """Reads what no index describes: all of it, cropped to what moves (preprocess.crop `full`: the whole frame).
 
     Args:
         path: A video, whose black ends are cut; an image, a clip that stands still; or a folder of images, its frames.
-        preprocess: Gives num_frames and size S.
+        preprocess: Gives num_frames, size S and crop.
         limits: The largest file, frame and count of frames.
 
     Returns:
@@ -131,25 +135,53 @@ def frames_of(array: np.ndarray, preprocess: PreprocessSettings) -> np.ndarray:
 
     Args:
         array: uint8 (T, H, W, 3) RGB, T at least 1; the frames are taken as evenly spaced in time.
-        preprocess: Gives num_frames and size S.
+        preprocess: Gives num_frames, size S and crop.
 
     Returns:
-        uint8 (num_frames, S, S, 3) RGB: the frames at the centres of equal segments, padded to squares, resized once.
+        uint8 (num_frames, S, S, 3) RGB: the frames at the centres of equal segments, cropped to what moves.
 
     Raises:
         ValueError: Another type or shape.
     """
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] != 3 or 0 in array.shape:
         raise ValueError(f"frames must be uint8 (T, H, W, 3) RGB, these are {array.dtype} {array.shape}")
-    return np.stack([_whole(array[index], preprocess.size) for index in _centres(len(array), preprocess.num_frames)])
+    return _framed(lambda index: array[index], len(array), preprocess)
 
 
 def _read_images(files: Sequence[Path], preprocess: PreprocessSettings, limits: ValidateSettings) -> np.ndarray:
     if len(files) > limits.max_frames:
         raise ClipError("too_large", f"{len(files):,} images; validate.max_frames is {limits.max_frames:,}")
-    chosen = _centres(len(files), preprocess.num_frames)
-    read = {index: _whole(_image(files[index], limits.max_bytes), preprocess.size) for index in sorted(set(chosen))}
-    return np.stack([read[index] for index in chosen])
+    return _framed(lambda index: _image(files[index], limits.max_bytes), len(files), preprocess)
+
+
+def _framed(frame_at: Callable[[int], np.ndarray], count: int, preprocess: PreprocessSettings) -> np.ndarray:
+    """Samples a clip of `count` frames, and crops it to what moves, as a video without an index is."""
+    chosen, looked_at = _centres(count, preprocess.num_frames), _centres(count, min(count, _LOOKED_AT))
+    frames, small, shapes = {}, [], set()
+    for index in sorted({*chosen, *looked_at}):
+        frame = frame_at(index)
+        shapes.add(frame.shape)
+        if index in looked_at:
+            small.append(_small(frame))
+        if index in chosen:
+            frames[index] = frame
+    # Pictures of several sizes are no clip of one camera: each is shown whole.
+    moving = motion_box(np.stack(small)) if len(shapes) == 1 and len(small) > 2 else None
+    shown = {}
+    for index, frame in frames.items():
+        height, width = frame.shape[:2]
+        motion = moving and [round(part * side) for part, side in zip(moving, (width, height) * 2, strict=True)]
+        box, _ = signer_box(None, motion, width, height, preprocess)
+        shown[index] = square(frame, window(box, width, height, 1.0, preprocess), preprocess.size)
+    return np.stack([shown[index] for index in chosen])
+
+
+def _small(frame: np.ndarray) -> np.ndarray:
+    """A grey picture, uint8 (h, w), as large as `data_engineering.sketch` makes them."""
+    height, width = frame.shape[:2]
+    scale = min(1.0, SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
 
 
 def _image(path: Path, max_bytes: int) -> np.ndarray:
@@ -160,15 +192,10 @@ def _image(path: Path, max_bytes: int) -> np.ndarray:
             if image.width * image.height > _MAX_IMAGE_PIXELS:
                 raise ClipError("too_large", f"{path.name}: {image.width} x {image.height} pixels")
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    # What Pillow raises on hostile images, a decompression bomb's warning and error among it.
+    # What Pillow raises on hostile images, a decompression bomb's error among it.
     except (OSError, ValueError, SyntaxError, TypeError, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).split()).replace(str(path), path.name)
         raise ClipError("undecodable", f"{path.name}: {reason[:160]}") from error
-
-
-def _whole(frame: np.ndarray, size: int) -> np.ndarray:
-    height, width = frame.shape[:2]
-    return square(frame, window(None, width, height, 1.0, PreprocessSettings()), size)
 
 
 def _centres(count: int, wanted: int) -> list[int]:

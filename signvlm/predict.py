@@ -71,7 +71,7 @@ class Prediction:
         """Returns what a person reads."""
         if self.error is not None:
             return [f"{self.clip}: {self.error}; {self.remedy}"]
-        known = "" if self.indexed else "  (not in the data root's index: the whole frame is shown)"
+        known = "" if self.indexed else "  (not in the data root's index: framed by what moves)"
         return [f"{self.clip}{known}", *(f"  {answer.probability:6.1%}  {answer.gloss}" for answer in self.answers)]
 
 
@@ -146,12 +146,14 @@ def _read(
         return frames_of(clip, config.preprocess), Prediction(None)
     if "\0" in str(clip):
         return None, Prediction(clip, error="absent: no file can have this name", remedy=REMEDIES["absent"])
-    row = known.get(clip.resolve())
+    row = None
     try:
+        row = known.get(clip.resolve())
         if row is not None:
             return row_frames(decode_row(row, config.preprocess)), Prediction(clip, indexed=True)
         return read_clip(clip, config.preprocess, config.validate_), Prediction(clip)
-    except ClipError as error:
+    except (ClipError, OSError) as failure:  # OSError: a name too long to be looked up
+        error = failure if isinstance(failure, ClipError) else ClipError("unreadable", str(failure.strerror))
         own = None if row is not None else REMEDIES.get(error.reason)
         return None, Prediction(clip, error=f"{error.reason}: {error.detail}", remedy=own or error.remedy)
 

@@ -1,6 +1,7 @@
 """The command line: what it prints where, how it ends, and that asking for help is quick."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from small_world import World, paint, write_config, write_data
 
 VERBS = [
     *("download", "validate", "preprocess", "train", "eval", "compare", "predict", "merge", "push"),
-    *("demo", "synthesize", "doctor"),
+    *("demo", "synthesize", "doctor", "completion"),
 ]
 HEAVY = ("torch", "transformers", "datasets", "trl", "peft", "numpy", "cv2", "av", "decord", "pydantic")
 
@@ -135,6 +136,60 @@ def test_a_second_training_opens_a_folder_of_its_own_and_resume_goes_on(call, tm
     assert "has taken 3 of 3 steps and is finished; raise it to go on" in finished.err
 
 
+# What a shell expects
+
+
+def test_quiet_leaves_results_and_errors(world: World, call) -> None:
+    clip = world.root / "raw_videos" / "00008.mp4"
+    told = call("predict", clip, "--config", world.config)
+    quiet = call("predict", clip, "--config", world.config, "--quiet")
+    assert "checkpoint: " in told.err
+    assert "checkpoint: " not in quiet.err
+    assert quiet.out == told.out
+    refused = call("predict", "absent.mp4", "--config", world.config, "-q")
+    assert refused.err.splitlines()[-1].startswith("error: 1 of 1 clips")
+
+
+def test_into_a_pipe_goes_a_line_now_and_then_and_nothing_when_quiet(tmp_path: Path) -> None:
+    """Not a bar that is drawn over itself; and no colour, whatever the terminal says that it can."""
+    write_data(tmp_path / "data")
+    (tmp_path / "small.yaml").write_text("data: {root: data, index: data/index.json}\nvalidate: {workers: 1}\n")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("TQDM_")}
+    environment = {**plain, "TERM": "xterm-256color"}
+    environment.pop("NO_COLOR", None)
+    for options in ((), ("--quiet",)):
+        (tmp_path / "data" / "datasets" / "wlasl_validated.json").unlink(missing_ok=True)
+        done = signvlm("validate", "--config", "small.yaml", *options, cwd=tmp_path, env=environment)
+        assert done.returncode == 0
+        assert "\x1b" not in done.stdout + done.stderr
+        assert not re.search(r"\||█|%", done.stderr)
+        assert ("validate: 9/9" in done.stderr) == (not options)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_it_tells_a_shell_how_to_complete(call, shell: str) -> None:
+    called = call("completion", shell)
+    assert called.status == 0
+    assert f"_SIGNVLM_COMPLETE={shell}_complete" in called.out
+    assert call("completion", "tcsh").status == 2
+
+
+def test_completion_knows_verbs_options_and_choices() -> None:
+    for words, wanted in (
+        ("signvlm pre", ["preprocess", "predict"]),
+        ("signvlm push --man", ["--manifest"]),
+        ("signvlm merge --dtype b", ["bfloat16"]),
+    ):
+        environment = {**os.environ, "_SIGNVLM_COMPLETE": "bash_complete"}
+        environment |= {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+        script = "from signvlm.cli import cli; cli(prog_name='signvlm')"
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+        )
+        assert [line.partition(",")[2] for line in done.stdout.splitlines()] == wanted
+
+
 # Where it writes
 
 
@@ -173,7 +228,8 @@ def test_ctrl_c_ends_it_with_one_line_and_leaves_nothing_half_written(tmp_path: 
     config = write_config(tmp_path / "small.yaml", root, base)
     command = [sys.executable, "-m", "signvlm", "validate", "--config", str(config)]
     # A session of its own: a terminal's Ctrl-C reaches the whole group, workers included.
-    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
+    often = {**os.environ, "TQDM_MININTERVAL": "0", "TQDM_DELAY": "0"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, env=often) as process:
         assert process.stderr is not None
         shown = b""
         while b"1/300" not in shown and (byte := process.stderr.read(1)):

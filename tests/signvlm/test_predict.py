@@ -57,20 +57,26 @@ def test_a_clip_of_the_data_root_is_shown_as_preprocessing_stored_it(world: Worl
         np.testing.assert_array_equal(shown, stored["00007"])
 
 
-def test_another_file_is_shown_whole(world: World, tmp_path: Path) -> None:
+def test_another_file_is_framed_by_what_moves(world: World, tmp_path: Path) -> None:
     config, watcher = load(world.config), Watcher()
     copy = shutil.copy(video(world, "00007"), tmp_path / "copy.mp4")
     [of_index, of_copy] = predict(watcher, config, [video(world, "00007"), Path(copy)])
     assert (of_index.indexed, of_copy.indexed) == (True, False)
-    assert of_copy.lines()[0] == f"{copy}  (not in the data root's index: the whole frame is shown)"
-    boxed, whole = watcher.shown
-    assert boxed.shape == whole.shape == (4, 64, 64, 3)
-    assert not np.array_equal(boxed, whole)  # the index has a box around the signer
+    assert of_copy.lines()[0] == f"{copy}  (not in the data root's index: framed by what moves)"
+    boxed, moving = watcher.shown
+    assert boxed.shape == moving.shape == (4, 64, 64, 3)
+    assert not np.array_equal(boxed, moving)  # the index has a box around the signer
+
+
+def test_with_the_crop_full_another_file_is_shown_whole(world: World, tmp_path: Path) -> None:
+    config, watcher = load(world.config, ["preprocess.crop=full"]), Watcher()
+    [_] = predict(watcher, config, [Path(shutil.copy(video(world, "00007"), tmp_path / "copy.mp4"))])
+    [whole] = watcher.shown
     assert whole[:, :7].max() == 0  # a 64 x 48 frame, padded to a square
     assert whole[:, 9:55].min() > 0
 
 
-def test_without_a_data_root_every_clip_is_whole(world: World, tmp_path: Path) -> None:
+def test_without_a_data_root_no_clip_is_known(world: World, tmp_path: Path) -> None:
     config = load(world.config, [f"data.root={tmp_path / 'nowhere'}"])
     [prediction] = predict(Watcher(), config, [video(world, "00007")])
     assert not prediction.indexed
