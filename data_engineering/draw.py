@@ -42,9 +42,12 @@ def by_signer(clips: Sequence[Clip], copies: Mapping[str, Hashable], rng: random
     """
     groups = _signer_groups(clips, copies)
     if len(groups) < len(SPLITS):
+        signers = [dict.fromkeys(str(clip.signer_id) for clip in group) for group in groups]
+        joined = [", ".join(names) for names in signers if len(names) > 1]
         raise ConfigError(
             f"data.split: signer needs at least {len(SPLITS)} signers who share no clip, the selected clips have "
-            f"{len(groups)}; take gloss or official"
+            f"{len(groups)}{f' (one and the same clip is given to {joined[0][:200]})' if joined else ''}; "
+            "take gloss or official"
         )
     rng.shuffle(groups)
     in_train = Counter(gloss for group in groups for gloss in {clip.gloss for clip in group})

@@ -64,9 +64,10 @@ def validate(
     manifests = Manifests(data.root)
     cut = trimmed(data.root)
     inside = own_folder(data.index) if own else (data.root / "raw_videos").resolve()
+    paths = {clip.video_id: clip.path(data.root) for clip in wanted.clips}
     jobs = {
         clip.video_id: Job(
-            clip.path(data.root),
+            paths[clip.video_id],
             inside,
             clip.frame_start,
             clip.frame_end,
@@ -76,7 +77,7 @@ def validate(
             preprocess,
         )
         for clip in wanted.clips
-        if os.path.lexists(clip.path(data.root))
+        if os.path.lexists(paths[clip.video_id])
     }
     shared = settings_stamp(settings, preprocess)
     stamps = {video_id: job.stamp(shared) for video_id, job in jobs.items()}
@@ -87,7 +88,12 @@ def validate(
     verdicts |= {video_id: verdict for video_id, (_, verdict) in zip(fresh, judged, strict=True)}
 
     # Only now do the files tell which clips are copies of each other.
-    wanted = stage.redrawn(wanted, data, {name: found for name, found in verdicts.items() if isinstance(found, dict)})
+    usable = {name: found for name, found in verdicts.items() if isinstance(found, dict)}
+    undrawn = None
+    try:
+        wanted = stage.redrawn(wanted, data, usable)
+    except ConfigError as error:
+        undrawn = error
     present = [clip for clip in wanted.clips if clip.video_id in jobs]
     rows, corrupted = [], []
     for clip in present:
@@ -102,6 +108,10 @@ def validate(
     write_json(manifests.cleaned, [clip.row(data.root, prompt) for clip in present])
     write_json(manifests.corrupted, corrupted)
     write_json(manifests.validated, rows)
+    if undrawn:
+        # The judgements are kept for a run with another split; without the report no later stage takes them.
+        manifests.health.unlink(missing_ok=True)
+        raise undrawn
     write_json(manifests.split, {clip.video_id: clip.split for clip in wanted.clips})
     summary = {"selection": stage.selection(data)} | health.summary(wanted, rows, corrupted, missing, strays)
     health.write(manifests, summary, rows, settings, preprocess, changed=bool(fresh))
