@@ -50,9 +50,7 @@ def best(
     prompts = Prefill(model, inputs)
     roots = tree.edges[: int(np.searchsorted(tree.edges[:, 0], 0))]
     searches = [_Search(tree, top, row) for row in prompts.first[:, torch.from_numpy(roots[:, 1])].cpu().numpy()]
-    live = [clip for clip, search in enumerate(searches) if search.open().any()]
-    if len(live) < len(searches):
-        prompts.keep(live)
+    live = list(range(len(searches)))
     held = np.empty((len(live), 0), dtype=np.int64)
     size = min(FIRST_ROUND, chunk_size)
     while live:
@@ -102,8 +100,8 @@ class _Search:
         """Returns bool (N,): the beginnings that may still lead to one of the best glosses."""
         beginnings, scores = np.split(self.log_probs, [len(self.ran)])
         scored = np.sort(-scores[self.known[len(self.ran) :]])
-        worst = -scored[self.top - 1] if len(scored) >= self.top else -np.inf
-        return self.known[: len(self.ran)] & ~self.ran & ~(beginnings <= worst)
+        waiting = self.known[: len(self.ran)] & ~self.ran
+        return waiting & ~(beginnings <= -scored[self.top - 1]) if len(scored) >= self.top else waiting
 
     def choose(self, size: int) -> np.ndarray:
         """Returns up to `size` nodes to run next, ascending: the likeliest beginnings, and what small trees follow."""

@@ -87,6 +87,20 @@ def test_asking_for_all_runs_every_node_about_once(model, inputs, many, monkeypa
         assert len(many.tokens) < result.nodes <= 1.5 * len(many.tokens)
 
 
+def test_glosses_ruled_out_altogether_are_still_ranked_when_asked_for(model, inputs, tree):
+    banned = int(tree.tokens[0])
+    head = model.lm_head.register_forward_hook(
+        lambda module, args, logits: logits.index_fill(-1, torch.tensor([banned]), -torch.inf)
+    )
+    try:
+        found = best(model, inputs, tree, len(GLOSSARY))
+    finally:
+        head.remove()
+    for result in found:
+        assert sorted(answer.gloss for answer in result.ranking.answers) == sorted(GLOSSARY)
+        assert result.ranking.answers[-1].log_prob == -np.inf
+
+
 def test_scores_that_are_no_numbers_end_the_search_and_show(model, inputs, tree):
     broken = dict(inputs, pixel_values=torch.full_like(inputs["pixel_values"], torch.nan))
     for result in best(model, broken, tree, 3):
