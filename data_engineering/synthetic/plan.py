@@ -35,7 +35,7 @@ class Recipe:
         broken: Split to kinds of `break_files.KINDS`; each kind named breaks one file.
         compilations: Share of the clips that lie in longer files and are cut from them by frame_start and frame_end.
         duplicates: Copies to add, as a share of the clips; if any, one more stands under two glosses.
-        across_splits: Share of the copies that stand in another split than their original; without, copies leak nothing.
+        across_splits: Share of the copies that stand in another split than their original, and so leak.
         size: Height of the frames in pixels; None for each signer's own camera.
         base_url: A clip's address is `<base_url>/<video_id>.mp4`.
     """

@@ -15,7 +15,7 @@ from data_engineering.splits import assign, leakage
 from data_engineering.synthetic.break_files import KINDS, break_file
 from data_engineering.synthetic.camera import KEYPOINTS
 from data_engineering.synthetic.clips import record
-from data_engineering.synthetic.dataset import known_signs, render_dataset, write_dataset
+from data_engineering.synthetic.dataset import known_signs, render_dataset
 from data_engineering.synthetic.mp4 import write_mp4
 from data_engineering.synthetic.plan import Recipe
 from data_engineering.synthetic.reels import signer_of
@@ -26,19 +26,13 @@ GLOSSES = ("MOTHER", "YES")
 BROKEN = {"train": ("headless", "page"), "validation": ("empty",), "test": ("black",)}
 
 
-def write(folder, **changes):
-    settings = {
-        "glosses": GLOSSES,
-        "train_signers": 2,
-        "validation_signers": 1,
-        "test_signers": 1,
-        "clips_per_cell": 1,
-        "seed": 1,
-        "broken": BROKEN,
-        "workers": 2,
-        "progress": False,
-    }
-    return write_dataset(folder, folder / "index.json", **(settings | changes))
+SMALL = {"train": 2, "validation": 1, "test": 1}
+
+
+def write(folder, *, glosses=GLOSSES, workers=2, **changes):
+    settings = {"signers": SMALL, "clips_per_cell": 1, "seed": 1, "broken": BROKEN, "size": 120}
+    recipe = Recipe(known_signs(glosses, load_signs()), **(settings | changes))
+    return render_dataset(recipe, folder, folder / "index.json", workers=workers, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +115,7 @@ def test_the_same_seed_writes_the_same_files_whatever_the_workers(written, tmp_p
 
 RECIPE = Recipe(
     known_signs(("MOTHER", "FATHER"), load_signs()),
-    {"train": 2, "validation": 1, "test": 1},
+    SMALL,
     clips_per_cell=3,
     seed=4,
     broken={"train": ("page",), "test": ("headless",)},
