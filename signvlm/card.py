@@ -17,6 +17,7 @@ from ruamel.yaml import YAML, YAMLError
 
 from data_engineering.clip import read_json
 from data_engineering.errors import RunError
+from signvlm.calibration import FILE as CALIBRATION
 from signvlm.config import shipped
 from signvlm.evaluation.summary import bracket, percent
 
@@ -59,7 +60,8 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
 
     Args:
         bundle: The bundle's folder. Read where they are there: adapter_config.json (base and revision), config.yaml
-            (data, prompt, frames), glossary.json, metrics.json (`leakage`, `hardware`, `seconds`).
+            (data, prompt, frames), glossary.json, metrics.json (`leakage`, `hardware`, `seconds`, `merged`),
+            calibration.json, base/ (whether the base comes with it).
         name: How users will name it: a repository `user/name`, or None for the folder itself.
         results: An evaluation_results.json; None takes the one that `eval` wrote for this bundle, or none: in it, or
             beside it where it is a run's `adapter`.
@@ -124,6 +126,8 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
         rows=[_row(mode, figures) for mode, figures in (evaluated.get("summary") or {}).items()],
         split=evaluated.get("split", "test"),
         note=run.get("note") or data.get("note"),
+        calibration=_json(bundle / CALIBRATION),
+        merged=metrics.get("merged"),
         chance=percent(1 / len(glossary)) if glossary else "unknown",
         terms=said,
         index=Path(str(data.get("index", "unknown"))).name,

@@ -57,6 +57,8 @@ def push(
     _check_bundle(bundle)
     card = model_card(bundle, name=repo)
     names, left_out = sendable(bundle)
+    if not any(set(pair) <= set(names) for pair in WEIGHTS):
+        raise ConfigError(f"{bundle}: its weights are links, as in the Hub's cache; copy it (cp -rL) and name the copy")
     contents: dict[str, bytes | Path] = {name: bundle / name for name in names} | {CARD: card.encode()}
     notes = []
     if CONFIG in contents:

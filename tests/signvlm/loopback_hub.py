@@ -186,7 +186,10 @@ class _Handler(BaseHTTPRequestHandler):
             files = [
                 {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
                 for name, data in (held or {}).items()
+                if not file or name.startswith(f"{file}/")
             ]
+            if file and not files:
+                return self._answer(404, {"error": "not found"}, {"X-Error-Code": "EntryNotFound"})
             return self._answer(200, files)
         siblings = [{"rfilename": name} for name in held or {}]
         return self._answer(200, {"id": repo, "private": hub.repos[repo], "sha": sha, "siblings": siblings})

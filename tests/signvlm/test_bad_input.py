@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+import torch
 from clips import write_clip, write_index
 from small_world import GLOSSES, World, paint, write_data
 
@@ -42,7 +44,8 @@ def data(world: World, root: Path, *overrides: str) -> list[object]:
 
 # The configuration: nothing is loaded for it, whatever the verb
 
-VERBS = [["validate"], ["preprocess"], ["train"], ["eval"], ["predict", "x.mp4"], ["download"], ["doctor"], ["push"]]
+VERBS = [["validate"], ["preprocess"], ["train"], ["eval"], ["predict", "x.mp4"], ["download"], ["doctor"]]
+VERBS += [["push"], ["merge", "--out", "model"]]
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])
@@ -232,7 +235,10 @@ def retype(folder: Path) -> None:
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "a folder that is not there": (shutil.rmtree, "not an adapter bundle (no config.yaml)"),
-    "an empty folder": (lambda f: [p.unlink() for p in f.iterdir()], "not an adapter bundle (no config.yaml)"),
+    "an empty folder": (
+        lambda f: [p.unlink() for p in f.rglob("*") if p.is_file()],
+        "not an adapter bundle (no config.yaml)",
+    ),
     "no weights": (lambda f: (f / "adapter_model.safetensors").unlink(), "(no adapter_model.safetensors)"),
     "no adapter's settings": (lambda f: (f / "adapter_config.json").unlink(), "(no adapter_config.json)"),
     "no glossary": (lambda f: (f / "glossary.json").unlink(), "(no glossary.json)"),
@@ -275,12 +281,49 @@ def test_an_adapter_of_another_base(world: World, untouched, tmp_path: Path) -> 
     """Its shapes would fit; its tokens mean something else."""
     other = save_tiny(tmp_path / "other", ["quite other words, of which there are many"] * 4)
     bundle = tmp_path / "adapter"
-    shutil.copytree(world.bundle, bundle)
+    shutil.copytree(world.bundle, bundle, ignore=shutil.ignore_patterns("base"))
     settings = (bundle / "config.yaml").read_text()
     (bundle / "config.yaml").write_text(settings.replace(str(world.base), str(other)))
     clip = world.root / "raw_videos" / "00007.mp4"
     line = untouched(2, "predict", clip, "--config", world.config, "--checkpoint", bundle)
     assert f"the adapter does not fit {other}" in line
+
+
+@pytest.mark.parametrize(
+    "verb", [["predict", "x.mp4"], ["eval"], ["merge", "--out", "model"], ["push", "--repo", "me/mine"]]
+)
+def test_a_repository_that_is_none(world: World, untouched, monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
+    """A mistyped folder may have the form of one."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
+    line = untouched(1, *verb, "--config", world.config, "--checkpoint", "runs/adapterr")
+    assert line == (
+        "runs/adapterr: no such folder here, and the Hub cannot be reached; check the network and HF_ENDPOINT, "
+        "or name a folder"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--dry-run"], "--repo: missing; give --repo USER/NAME, or set hub.repo"),
+        (["--repo", "no where", "--dry-run"], "'no where' is no repository name"),
+        (["--repo", "me/mine", "--manifest", "--checkpoint", "."], "--manifest: goes by itself, without --checkpoint"),
+        (["--repo", "me/mine", "--manifest", "--set", "data.root=absent"], "wlasl_validated.json: not there; run"),
+    ],
+)
+def test_a_push_that_cannot_be(world: World, untouched, arguments: list[str], words: str) -> None:
+    assert words in untouched(2, "push", "--config", world.config, *arguments)
+
+
+def test_a_base_that_is_a_pickle_is_not_loaded(world: World, untouched, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(world.base, base, ignore=shutil.ignore_patterns("*.safetensors"))
+    torch.save({}, base / "pytorch_model.bin")
+    output = f"training.output_dir={tmp_path / 'run'}"
+    line = untouched(2, "train", "--config", world.config, "--set", f"model.base={base}", "--set", output)
+    assert line.startswith(f"model.base: {base} is not a model folder that can be loaded")
 
 
 def test_a_split_that_is_none(world: World, untouched) -> None:

@@ -128,6 +128,44 @@ def test_no_path_of_the_trainers_machine_is_told(bundle, tmp_path):
     assert "tiny" in text
 
 
+def test_a_base_that_comes_with_it_is_loaded_from_there(bundle):
+    (bundle / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "tiny_base"}))
+    (bundle / "base").mkdir()
+    card = ModelCard(model_card(bundle, name="somebody/signs"))
+    assert 'AutoModelForImageTextToText.from_pretrained("somebody/signs", subfolder="base", dtype="auto")' in card.text
+    assert "it lies here, in `base/`" in card.text
+    assert card.data.base_model is None
+
+
+def test_a_shipped_base_is_not_taken_for_a_model_of_the_hub(bundle, monkeypatch, tmp_path):
+    """`params/tiny_base` has the form of one, wherever the card is written."""
+    (bundle / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "params/tiny_base"}))
+    monkeypatch.chdir(tmp_path)
+    card = ModelCard(model_card(bundle, name="somebody/signs"))
+    assert card.data.base_model is None
+    assert "huggingface.co/params" not in card.text
+
+
+def test_a_merged_model_tells_its_gap_and_needs_no_peft(bundle):
+    (bundle / "adapter_config.json").unlink()
+    gap = {"largest": 2.1e-6, "same_best": 4, "clips": 4}
+    told = {"dtype": "bfloat16", "clips": "4 clips", "gap": gap, "gap_to_4bit": gap | {"largest": 0.25}}
+    (bundle / "metrics.json").write_text(json.dumps({"merged": told}))
+    card = ModelCard(model_card(bundle, name="somebody/signs"))
+    text = " ".join(card.text.split())
+    assert "by at most 2e-06 (weights stored as bfloat16), and from the run on 4-bit weights by at most 0.25," in text
+    assert "PeftModel" not in text
+    assert card.data.library_name == "transformers"
+
+
+def test_it_says_whether_probabilities_are_calibrated(bundle):
+    assert "they are not calibrated" in model_card(bundle)
+    (bundle / "calibration.json").write_text(json.dumps({"temperature": 1.5, "fitted_on": "95 validation clips"}))
+    text = " ".join(model_card(bundle).split())
+    assert "calibrated by one temperature (1.50, fitted on 95 validation clips), and only for clips like those" in text
+    assert "they are not calibrated" not in text
+
+
 def test_a_broken_file_is_named(bundle):
     (bundle / "glossary.json").write_text("[")
     with pytest.raises(RunError, match=r"glossary\.json: not JSON"):

@@ -177,6 +177,14 @@ def test_pickles_links_and_hidden_files_stay_and_are_named(bundle):
     assert left_out == [".env", "evaluation_results.json", "optimizer.pt", "secret.txt", "training_args.bin"]
 
 
+def test_a_bundle_of_links_is_refused_rather_than_sent_without_its_weights(bundle, tmp_path):
+    """As a repository lies in the Hub's cache."""
+    weights = (bundle / "adapter_model.safetensors").rename(tmp_path / "blob")
+    (bundle / "adapter_model.safetensors").symlink_to(weights)
+    with pytest.raises(ConfigError, match="its weights are links, as in the Hub's cache; copy it"):
+        push(bundle, REPO, dry_run=True)
+
+
 def test_private_means_private(hub, bundle, token):
     hub.refuse = ("/preupload/", 403)
     with pytest.raises(RunError):
