@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.constants import HF_HUB_CACHE
+
 from data_engineering.clip import SPLITS, by_split, read_json
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.frames import fingerprint
@@ -108,16 +110,25 @@ def evaluate_checkpoint(
         asked,
         config.evaluation,
         background,
-        folder_of(bundle),
+        folder_of(bundle, config),
         limit=limit,
         protocol=protocol,
         progress=progress,
     )
 
 
-def folder_of(bundle: Path) -> Path:
-    """Returns where a bundle's results go: the run's folder, or the bundle itself where it lies by itself."""
+def folder_of(bundle: Path, config: Config) -> Path:
+    """Returns where a bundle's results go: the run's folder, or the bundle itself where it lies by itself.
+
+    The Hub's cache is the Hub's: results of a bundle in it go where the configuration's own runs go.
+    """
+    if _cached(bundle):
+        return config.output_dir
     return bundle.parent if bundle.name == "adapter" else bundle
+
+
+def _cached(bundle: Path) -> bool:
+    return bundle.resolve().is_relative_to(Path(HF_HUB_CACHE).resolve())
 
 
 class _Calibrator:
@@ -141,7 +152,7 @@ class _Calibrator:
         fitted = self._fit(clips)
         if fitted is None:
             note("no validation clip can be ranked, so no temperature is fitted")
-        else:
+        elif not _cached(self.loaded.bundle):
             fit.keep(self.loaded.bundle, fitted)
         return fitted
 
@@ -149,7 +160,7 @@ class _Calibrator:
         glossary = self.loaded.recognizer.glossary
         if self.split == VALIDATION:
             return fit.fitted_on(clips, glossary, self.key)
-        earlier = paths(folder_of(self.loaded.bundle), VALIDATION).json
+        earlier = paths(folder_of(self.loaded.bundle, self.loaded.config), VALIDATION).json
         if earlier.is_file():
             try:
                 results = read_results(earlier)
@@ -162,7 +173,7 @@ class _Calibrator:
             self.loaded.recognizer,
             SplitClips(self.corpus.rows[VALIDATION], self.loaded.config.preprocess),
             self.loaded.config.evaluation,
-            folder_of(self.loaded.bundle),
+            folder_of(self.loaded.bundle, self.loaded.config),
             _pixels_key(self.loaded, self.corpus, VALIDATION, self.key),
             self.key,
             progress=self.progress,

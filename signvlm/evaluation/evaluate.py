@@ -4,17 +4,14 @@ Answers are kept as they come, so that a run that dies goes on with the clips th
 the last one, each file whole, so that earlier results stay as they were until then.
 """
 
-import importlib.metadata
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_engineering.clip import read_json, write_text
+from data_engineering.clip import write_text
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.reasons import ClipError
 from signvlm.calibration import Calibration
@@ -26,13 +23,12 @@ from signvlm.evaluation.figures import summarise
 from signvlm.evaluation.occlusion import explain
 from signvlm.evaluation.partial import Partial, digest
 from signvlm.evaluation.protocol import DEFAULT
+from signvlm.evaluation.provenance import plain, provenance, times
 from signvlm.evaluation.report import render
 from signvlm.evaluation.results import VERSION, Paths, paths, predictions_csv, write_results
 from signvlm.evaluation.synonyms import Synonyms
 from signvlm.memory import peak_memory
 from signvlm.recognizer import Recognizer
-
-PACKAGES = ("signvlm", "torch", "transformers", "trl", "peft", "datasets", "numpy", "scipy", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -160,9 +156,9 @@ def evaluate(
             "protocol": protocol,
             "modes": list(settings.modes),
             "summary": {},
-            "run": _plain(
+            "run": plain(
                 {
-                    **_provenance(settings, limit, _times(files.json)),
+                    **provenance(settings, limit, times(files.json)),
                     **(background.context or {}),
                 }
             ),
@@ -178,7 +174,7 @@ def evaluate(
             },
             "synonyms": {"source": background.synonyms.source, "groups": [*map(list, background.synonyms.groups)]},
             "phonology": background.phonology,
-            "history": _plain(background.history),
+            "history": plain(background.history),
             "occlusion": [],
             "glossary": list(recognizer.glossary),
             "missing": [_named(row) for row in split.missing],
@@ -250,28 +246,3 @@ def _named(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _per_mode(records: Sequence[Mapping[str, Any]], what: str, modes: Sequence[str]) -> dict[str, list[Any]]:
     return {mode: [record[what][mode] for record in records if what in record] for mode in modes}
-
-
-def _times(path: Path) -> int:
-    """Counts how often this file was written, this time included: test clips looked at often are no test any more."""
-    if not path.is_file():
-        return 1
-    try:
-        earlier = read_json(path, "")["run"].get("times", 1)
-    except (RunError, KeyError, TypeError, AttributeError):
-        return 1
-    return (earlier if isinstance(earlier, int) else 1) + 1
-
-
-def _provenance(settings: EvaluationSettings, limit: int | None, times: int) -> dict[str, Any]:
-    return {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "times": times,
-        "evaluation": {**settings.model_dump(mode="json"), "limit": limit},
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
-    }
-
-
-def _plain(told: Any) -> Any:
-    """Returns it as JSON holds it, paths as text and no infinities, so that the page shows what the file says."""
-    return json.loads(json.dumps(told, default=str), parse_constant=lambda name: None)

@@ -44,9 +44,8 @@ def table(data: Mapping[str, Any]) -> str:
         [*rows, ("chance", percent(chance["top1"]), "", percent(chance["top5"]), percent(chance["top1"]), *[""] * 4)]
     )
     lines.insert(-1, lines[1])
-    return "\n".join(
-        [*lines, "", *measured_on(any_mode), *(line for each in summary.values() for line in beyond(each))]
-    )
+    said = [*measured_on(any_mode), *(line for each in summary.values() for line in beyond(each))]
+    return "\n".join([*lines, "", *said, *data["run"].get("deviations", ())])
 
 
 def _row(mode: str, figures: Mapping[str, Any]) -> tuple[str, ...]:

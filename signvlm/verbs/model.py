@@ -102,7 +102,7 @@ def compare(runs: tuple[Path, ...], split: str, out: Path) -> None:
     """
     from data_engineering.clip import write_text
     from signvlm.evaluation.compare import compare as run
-    from signvlm.evaluation.compare import page, text
+    from signvlm.evaluation.side_by_side import page, text
 
     compared = run(runs, "validation" if split == "val" else split)
     write_text(out, page(compared))

@@ -6,8 +6,9 @@ from test_report import EVIL, Page
 
 from data_engineering.errors import ConfigError, RunError
 from signvlm.evaluation import accuracy
-from signvlm.evaluation.compare import compare, page, text
+from signvlm.evaluation.compare import compare
 from signvlm.evaluation.results import read_results, write_results
+from signvlm.evaluation.side_by_side import page, text
 
 SETTINGS = {"config": {"training": {"learning_rate": 0.001}, "data": {"root": "a"}}}
 OTHERS = {"config": {"training": {"learning_rate": 0.01}, "data": {"root": "b"}}}
