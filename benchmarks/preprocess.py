@@ -1,29 +1,32 @@
 """How fast clips become frames, against what decoding alone reaches in the same worker processes.
 
-    python benchmarks/preprocess.py CLIPS [--repeats 3] [--workers N]
+    python benchmarks/preprocess.py [CLIPS] [--repeats 3] [--workers N]
 
-CLIPS is a folder with clips_index.json (WLASL-shaped) and clips/<video_id>.mp4. Each repeat runs both, one after the
-other, so that a busy machine slows both; the ratio is taken a repeat. `decode` is decord alone: it opens each clip,
-reads the frames that preprocessing stores and throws them away. Both include starting the workers. Seconds are given
-by the wall clock, and of processor time, which other work on the machine disturbs less. Prints a table and, as the
-last line, one JSON object with the same figures.
+CLIPS is a folder with clips_index.json (WLASL-shaped) and clips/<video_id>.mp4; without it the avatar signs 72. Each
+repeat runs both, one after the other, so that a busy machine slows both; the ratio is taken a repeat. `decode` is
+decord alone: it opens each clip, reads the frames that preprocessing stores and throws them away. Both include starting
+the workers. Seconds are given by the wall clock, and of processor time, which other work on the machine disturbs less.
+A row's bytes and milliseconds to read are given as it is stored, raw, and for what it could be stored as instead:
+Zstandard, a PNG or a JPEG a frame. Prints a table and, as the last line, one JSON object with the same figures.
 """
 
 import argparse
 import json
-import resource
 import shutil
 import statistics
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from clip_folder import clock, data_root
 
 from data_engineering.cpu_decord import decord
 from data_engineering.sandbox import cores, run_many
-from data_engineering.settings import DataSettings, DownloadSettings, PreprocessSettings, ValidateSettings
+from data_engineering.settings import DownloadSettings, PreprocessSettings, ValidateSettings
 
 
 def decode(job: tuple[dict[str, Any], PreprocessSettings]) -> int:
@@ -37,15 +40,48 @@ def decode(job: tuple[dict[str, Any], PreprocessSettings]) -> int:
     return len(reader.get_batch(indices.tolist()).asnumpy())
 
 
-def clock() -> tuple[float, float]:
-    """Seconds of the wall clock, and of processor time of this process and the workers that have ended."""
-    own, workers = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.perf_counter(), own.ru_utime + own.ru_stime + workers.ru_utime + workers.ru_stime
+def storage(rows: Any) -> dict[str, float]:
+    """Bytes and milliseconds a row, as stored and compressed; milliseconds are medians of processor time."""
+    # Here, as in `main`: workers import this file.
+    import cv2
+    import pyarrow as pa
+
+    from data_engineering.frames import row_frames
+
+    zstd = pa.Codec("zstd")
+    bytes_, seconds = defaultdict(list), defaultdict(list)
+
+    def measure(name: str, size: int, read: Callable[[], Any]) -> None:
+        began = time.process_time()
+        read()
+        seconds[name].append(time.process_time() - began)
+        bytes_[name].append(size)
+
+    for index in range(min(len(rows), 40)):
+        frames = row_frames(rows[index])
+        measure("raw", frames.nbytes, lambda index=index: row_frames(rows[index]))
+        packed = zstd.compress(frames.tobytes())
+        measure("zstd", packed.size, lambda packed=packed, size=frames.nbytes: zstd.decompress(packed, size))
+        for kind in ("png", "jpeg"):
+            coded = [cv2.imencode(f".{kind}", frame)[1] for frame in frames]
+            measure(
+                kind,
+                sum(len(c) for c in coded),
+                lambda coded=coded: [cv2.imdecode(c, cv2.IMREAD_UNCHANGED) for c in coded],
+            )
+    return {
+        f"{name}_{unit}": value
+        for name in bytes_
+        for unit, value in (
+            ("bytes_a_row", statistics.mean(bytes_[name])),
+            ("ms_a_row", 1000 * statistics.median(seconds[name])),
+        )
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("clips", type=Path, help="folder with clips_index.json and clips/")
+    parser.add_argument("clips", type=Path, nargs="?", help="folder with clips_index.json and clips/; default: avatar")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=None)
     arguments = parser.parse_args()
@@ -57,10 +93,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        (root / "raw_videos").mkdir()
-        for clip in (arguments.clips / "clips").glob("*.mp4"):
-            shutil.copyfile(clip, root / "raw_videos" / clip.name)
-        data = DataSettings(root=root, index=arguments.clips / "clips_index.json")
+        data = data_root(arguments.clips, root)
         limits = ValidateSettings(workers=arguments.workers)
         settings = PreprocessSettings(workers=arguments.workers)
 
@@ -87,6 +120,7 @@ def main() -> None:
             began = time.perf_counter()
             row_frames(train[index])
             reads.append(time.perf_counter() - began)
+        stored = storage(train)
 
     figures = {
         "clips": len(rows),
@@ -100,6 +134,7 @@ def main() -> None:
         "ratios_of_processor_time": [busy[0] / busy[1] for _, busy in pairs],
         "row_read_ms_median": 1000 * statistics.median(reads),
         "row_read_ms_max": 1000 * max(reads),
+        **stored,
     }
     for name, value in figures.items():
         shown = ", ".join(f"{v:.2f}" for v in value) if isinstance(value, list) else f"{value:.2f}".removesuffix(".00")

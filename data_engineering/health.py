@@ -1,24 +1,16 @@
-"""The health of a data root: health.json for programs, health.html for people."""
+"""The health of a data root: what health.json holds."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from importlib.resources import files
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jinja2 import Environment, StrictUndefined
-
-from data_engineering.clip import SPLITS, Clip, Manifests, read_json, write_json, write_text
-from data_engineering.errors import RunError
-from data_engineering.judge import thumbnails
-from data_engineering.reasons import REMEDIES, ClipError
-from data_engineering.sandbox import cores, run_many
-from data_engineering.settings import PreprocessSettings, ValidateSettings
+from data_engineering.clip import SPLITS, Clip
+from data_engineering.evidence import first_bytes
+from data_engineering.health_figures import copies, few_clips, measures, signers
 from data_engineering.splits import leakage
 from data_engineering.stage import Expected
 
-_SHOWN_CLIPS, _THUMBNAIL = 12, 112
 # A host that is gone answers every address with one and the same body.
 _ONE_BODY = 3
 _NAMED = 4
@@ -76,45 +68,17 @@ def summary(
         "decoders": dict(Counter(row["media"]["decoder"] for row in rows).most_common()),
         "leakage": leakage(rows),
         "glosses_without_a_clip": without,
+        "few_clips": few_clips(wanted.clips, rows),
+        "signers": signers(rows),
+        "copies": copies(rows),
+        "measures": measures(rows),
         "notes": notes,
-        "corrupted": list(corrupted),
+        "corrupted": [{**row, "first_bytes": first_bytes(Path(row["video_path"]), row["reason"])} for row in corrupted],
         "missing": [
             {key: getattr(clip, key) for key in ("video_id", "gloss", "signer_id", "split", "url")} for clip in missing
         ],
         "refused_entries": [{"where": entry.where, "reason": entry.reason} for entry in wanted.refused],
     }
-
-
-def write(
-    manifests: Manifests,
-    report: dict[str, Any],
-    rows: Sequence[dict[str, Any]],
-    settings: ValidateSettings,
-    preprocess: PreprocessSettings,
-    *,
-    changed: bool,
-) -> None:
-    """Writes health.json and health.html; leaves both alone if nothing has changed.
-
-    Raises:
-        RunError: The disk is full.
-    """
-    if not changed and manifests.health_page.is_file() and _same(manifests.health, report):
-        return
-    write_json(manifests.health, report)
-    write_text(manifests.health_page, page(report, _pictures(rows, settings, preprocess)))
-
-
-def page(report: dict[str, Any], pictures: Sequence[dict[str, Any]]) -> str:
-    """Returns the HTML page; everything in it is escaped, and it loads nothing.
-
-    Args:
-        report: As `summary` returns it.
-        pictures: {video_id, gloss, split, frames: [data: URI, ...]} a clip.
-    """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = files("data_engineering").joinpath("health.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(template).render(health=report, pictures=pictures, remedies=REMEDIES, splits=SPLITS)
 
 
 def _coverage(counter: Counter[str]) -> dict[str, Any]:
@@ -134,32 +98,3 @@ def _told(rows: Sequence[dict[str, Any]]) -> list[str]:
         named = ", ".join(ids[:_NAMED]) + (", ..." if len(ids) > _NAMED else "")
         lines.append(f"{kind}: {len(ids)} clip{'s' * (len(ids) > 1)} ({named})")
     return lines
-
-
-def _same(path: Path, report: dict[str, Any]) -> bool:
-    try:
-        return bool(read_json(path, "") == report)
-    except RunError:
-        return False
-
-
-def _pictures(
-    rows: Sequence[dict[str, Any]], settings: ValidateSettings, preprocess: PreprocessSettings
-) -> list[dict[str, Any]]:
-    """Thumbnails of a few clips, evenly from the whole list."""
-    if not rows:
-        return []
-    chosen = [rows[i] for i in sorted({round(i) for i in np.linspace(0, len(rows) - 1, _SHOWN_CLIPS)})]
-    small = preprocess.model_copy(update={"size": _THUMBNAIL})
-    outcomes: Iterable[tuple[Any, list[str] | ClipError]] = run_many(
-        thumbnails,
-        [(row, small) for row in chosen],
-        workers=min(settings.workers or cores(), len(chosen)),
-        timeout=settings.timeout,
-        max_memory=settings.max_memory,
-    )
-    return [
-        {"video_id": row["video_id"], "gloss": row["gloss"], "split": row["split"], "frames": frames}
-        for (row, _), frames in outcomes
-        if not isinstance(frames, ClipError)
-    ]

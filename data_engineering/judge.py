@@ -1,25 +1,19 @@
-"""What a worker does for validation: judge one file, or make the thumbnails of one; it imports no more than that."""
+"""What a worker does for validation: judge one file; it imports no more than that."""
 
-import base64
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import cv2
 
 from data_engineering.reasons import ClipError
 from data_engineering.settings import PreprocessSettings, ValidateSettings
 from data_engineering.state import sha256
 from data_engineering.survey import survey
-from data_engineering.video import clip_frames
 
 # Judgements of another version of this module are not reused.
-_VERSION = 6
-_THUMBNAILS = 5
+_VERSION = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +78,6 @@ def judge(job: Job) -> dict[str, Any]:
     )
     status = job.path.stat()
     return {**asdict(media), "sha256": sha256(job.path), "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
-
-
-def thumbnails(job: tuple[Mapping[str, Any], PreprocessSettings]) -> list[str]:
-    """Returns a few small frames of a validated row as `data:` URIs; runs in a worker."""
-    row, settings = job
-    media = row["media"]
-    frames, _ = clip_frames(
-        Path(row["video_path"]),
-        bbox=row["bbox"],
-        motion=media["motion"],
-        start=media["start"],
-        end=media["end"],
-        num_frames=_THUMBNAILS,
-        preprocess=settings,
-    )
-    uris = []
-    for frame in frames:
-        _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
-        uris.append("data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode())
-    return uris
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

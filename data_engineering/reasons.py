@@ -13,7 +13,7 @@ REMEDIES = {
     "truncated": "The file ends before its clip does; delete it and run download again.",
     "no_video_stream": "The file holds sound only; look for another copy of the clip.",
     "no_frames": "The container holds no frame that decodes; look for another copy of the clip.",
-    "too_short": "Fewer frames than validate.min_frames are left; look at the clip, or lower that key.",
+    "too_short": "Fewer frames than validate.min_frames or too few seconds are left; look at it, or lower the key.",
     "frozen": "Every frame of the kept range is the same picture; look for another copy of the clip.",
     "black": "Every frame of the kept range is black; look for another copy of the clip.",
     "too_large": "The clip is beyond a limit of the validate section; raise that limit if you trust the file.",

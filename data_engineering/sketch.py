@@ -7,7 +7,7 @@ from av import VideoFrame
 # Longest side of a small picture, pixels: a hand on a frame of 960 x 540 is still 8 of them long.
 SIDE = 128
 # So many pictures of a clip are kept at most.
-_KEPT = 32
+_KEPT = 24
 # Frames are thinned to about this many pixels across before they are averaged down.
 _THINNED = 512
 # A frame is black if 99 of 100 pixels are darker than this (0..255): measured black tails are 0, and video black that
@@ -19,7 +19,8 @@ _CARD_DARK, _ORDINARY_DARK = 0.9, 0.5
 _BLACK_GRID = 64
 # FFmpeg's formats whose first plane is the brightness, a byte a pixel.
 _PLANAR = {f"{kind}{layout}" for kind in ("yuv", "yuvj") for layout in ("420p", "422p", "444p")} | {"nv12", "gray"}
-_WHITE, _BLACK = 235, 16
+# Those of video put black at 16 and white at 235, so that a black level of 32 is this.
+_DIM = 16 + _BLACK_LEVEL * (235 - 16) / 255
 
 
 class Sketch:
@@ -39,11 +40,12 @@ class Sketch:
 
     def add(self, time: float, frame: VideoFrame) -> None:
         """Looks at the next frame, shown at `time` seconds."""
-        grey = luma(frame)
+        layout = frame.format.name
+        grey = luma(frame, layout)
         step = max(1, min(grey.shape) // _BLACK_GRID)
-        full = frame.format.name.startswith("yuvj") or frame.format.name not in _PLANAR
-        level = _BLACK_LEVEL if full else _BLACK + _BLACK_LEVEL * (_WHITE - _BLACK) / 255
-        dark = float((grey[::step, ::step] < level).mean())
+        grid = grey[::step, ::step]
+        full = layout.startswith("yuvj") or layout not in _PLANAR
+        dark = float(np.count_nonzero(grid < (_BLACK_LEVEL if full else _DIM)) / grid.size)
         if dark > _CARD_DARK:
             # The brightest channel, so that no colour counts as black.
             dark = float((frame.to_ndarray(format="rgb24")[::step, ::step].max(axis=2) < _BLACK_LEVEL).mean())
@@ -69,7 +71,7 @@ class Sketch:
             rotation: Degrees clockwise, 0 | 90 | 180 | 270, that frames must be turned by.
 
         Returns:
-            uint8 (T, h, w), T up to 32 and at least 1, the longer of h and w 128.
+            uint8 (T, h, w), T up to 24 and at least 1, the longer of h and w 128.
         """
         within = range(len(self.times))[kept]
         chosen = [index for index in self._kept if index in within and not black[index]] or [min(self._kept)]
@@ -84,9 +86,9 @@ class Sketch:
         return cv2.resize(np.ascontiguousarray(grey[::step, ::step]), self._size, interpolation=cv2.INTER_AREA)
 
 
-def luma(frame: VideoFrame) -> np.ndarray:
-    """Returns a frame's brightness as it is stored, uint8 (H, W), without a copy where the format allows it."""
-    if frame.format.name not in _PLANAR:
+def luma(frame: VideoFrame, layout: str) -> np.ndarray:
+    """Returns a frame's brightness as it is stored, uint8 (H, W), without a copy where its `layout` allows it."""
+    if layout not in _PLANAR:
         return frame.to_ndarray(format="gray")
     plane = frame.planes[0]
     rows: np.ndarray = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)

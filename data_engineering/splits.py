@@ -17,6 +17,7 @@ from data_engineering.draw import by_gloss, by_signer, linked
 from data_engineering.errors import ConfigError
 from data_engineering.fields import SPLIT_NAMES, short
 from data_engineering.hosts import media_key
+from data_engineering.perceptual import look_alikes
 
 DRAWN = ("signer", "gloss")
 
@@ -129,6 +130,7 @@ def leakage(clips_or_rows: Iterable[Clip | Mapping[str, Any]]) -> dict[str, Any]
         same_cut, same_file: {groups: of two or more alike, clips: in them, across: of them in several splits,
             test_in_train: test clips that train holds as well, under_several_glosses: of the groups}, by address and
             range, and by the file's hash and range where a row has `media.sha256` (`hashed` counts those).
+        same_looks: Likewise, by what is seen in the frames of the rows that have `media.looks`; identical files count.
         test_by_train_signers: Test clips whose signer is also in train.
         signer_unknown: Clips whose signer nobody named; who signs them may be anywhere.
     """
@@ -138,6 +140,9 @@ def leakage(clips_or_rows: Iterable[Clip | Mapping[str, Any]]) -> dict[str, Any]
     glosses = {split: {r["gloss"] for r in records if r["split"] == split} for split in SPLITS}
     every_gloss = set().union(*glosses.values())
     hashed = [r for r in records if r.get("media", {}).get("sha256")]
+    seen = [r for r in hashed if r["media"].get("looks")]
+    groups = look_alikes({r["video_id"]: r["media"]["looks"] for r in seen})
+    looks = {video_id: group[0] for group in groups for video_id in group}
     return {
         "clips": {split: sum(r["split"] == split for r in records) for split in SPLITS},
         "glosses": {split: len(glosses[split]) for split in SPLITS},
@@ -148,7 +153,15 @@ def leakage(clips_or_rows: Iterable[Clip | Mapping[str, Any]]) -> dict[str, Any]
         "signer_unknown": len(records) - len(named),
         "same_cut": _alike((same_cut(r), r) for r in records),
         "same_file": {**_alike((_file_key(r["media"]), r) for r in hashed), "hashed": len(hashed)},
+        "same_looks": {**_alike((looks.get(r["video_id"], r["video_id"]), r) for r in seen), "hashed": len(seen)},
     }
+
+
+_KINDS_OF_COPY = (
+    ("same_cut", "one address and range"),
+    ("same_file", "identical files"),
+    ("same_looks", "what the frames show"),
+)
 
 
 def leakage_lines(figures: Mapping[str, Any]) -> list[str]:
@@ -160,7 +173,7 @@ def leakage_lines(figures: Mapping[str, Any]) -> list[str]:
     ]
     if figures["signer_unknown"]:
         lines.append(f"signers are not named for {figures['signer_unknown']} clips, who may be in any split")
-    for key, what in (("same_cut", "one address and range"), ("same_file", "identical files")):
+    for key, what in _KINDS_OF_COPY:
         alike = figures[key]
         if alike["groups"]:
             lines.append(

@@ -10,6 +10,7 @@ from data_engineering.errors import ConfigError, RunError
 from data_engineering.folder import own_folder, read_clips
 from data_engineering.glossary import select
 from data_engineering.index_file import Refusal
+from data_engineering.perceptual import look_alikes
 from data_engineering.settings import DataSettings
 from data_engineering.splits import DRAWN, GivenSplit, assign, read_split, same_files
 
@@ -89,7 +90,9 @@ def redrawn(wanted: Expected, data: DataSettings, media: Mapping[str, Mapping[st
         data: Which split, and its seed.
         media: What validation found of each file that is there, by video_id.
     """
-    copies = same_files(media) if data.split in DRAWN else []
+    if data.split not in DRAWN:
+        return wanted
+    copies = same_files(media) + look_alikes({video_id: found["looks"] for video_id, found in media.items()})
     if not copies:
         return wanted
     splits = assign(wanted.clips, data.split, data.seed, copies)

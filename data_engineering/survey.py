@@ -9,6 +9,7 @@ import numpy as np
 from data_engineering.container import Container, examine, open_container, rotation_of, too_large
 from data_engineering.decoders import decode, open_reader
 from data_engineering.motion_crop import motion_box
+from data_engineering.perceptual import clip_looks
 from data_engineering.ranges import missing, plan_range, slack
 from data_engineering.reasons import ClipError
 from data_engineering.settings import PreprocessSettings, ValidateSettings
@@ -17,6 +18,8 @@ from data_engineering.sniff import MP4, check_file, sniff
 
 # Less change than this between any two pictures of a clip, in grey levels of an averaged cell, is no motion at all.
 _FROZEN = 3
+# No sign is over sooner, in seconds: a sign takes a quarter of a second at least, and this is a broken clock.
+_SHORTEST = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Media:
         end: Of the kept range, seconds since the file's first frame.
         decoder: `decord` or `pyav`: who reads the frames that a model sees.
         motion: left, top, right, bottom in pixels of the upright frame of what moves, head and hands; or None.
+        looks: `perceptual.clip_looks` of the kept range, the same for copies whose bytes differ.
         pixel_aspect: Width over height of a pixel of the upright frame, as shown.
         notes: What was unusual and handled.
     """
@@ -45,7 +49,8 @@ class Media:
     start: float
     end: float
     decoder: str
-    motion: tuple[int, int, int, int] | None = None
+    motion: tuple[int, int, int, int] | None
+    looks: str
     pixel_aspect: float = 1.0
     notes: tuple[str, ...] = ()
 
@@ -118,6 +123,8 @@ def survey(
         raise ClipError("frozen", f"all {frames} frames show one picture")
     last_duration = container.last_duration if times[-1] >= container.timestamps[-1] - step / 2 else step
     stop = times[kept.stop] if kept.stop < len(times) else min(times[-1] + last_duration, end)
+    if stop - times[kept.start] < _SHORTEST:
+        raise ClipError("too_short", f"{frames} frames in {stop - times[kept.start]:.3f} s")
     sideways = container.rotation % 180 == 90
     width, height = (container.height, container.width) if sideways else (container.width, container.height)
     moving = motion_box(pictures)
@@ -131,6 +138,7 @@ def survey(
         end=round(stop, 4),
         decoder=open_reader(container).name,
         motion=moving and _pixels(moving, width, height),
+        looks=clip_looks(pictures),
         pixel_aspect=round(1 / container.pixel_aspect if sideways else container.pixel_aspect, 6),
         notes=tuple(notes),
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from data_engineering import health, stage
+from data_engineering import health, health_page, stage
 from data_engineering.attempts import trimmed
 from data_engineering.clip import SPLITS, Clip, Manifests, read_json, write_json
 from data_engineering.crop import signer_box
@@ -114,7 +114,7 @@ def validate(
         raise undrawn
     write_json(manifests.split, {clip.video_id: clip.split for clip in wanted.clips})
     summary = {"selection": stage.selection(data)} | health.summary(wanted, rows, corrupted, missing, strays)
-    health.write(manifests, summary, rows, settings, preprocess, changed=bool(fresh))
+    health_page.write(manifests, summary, rows, settings, preprocess, changed=bool(fresh))
     if not rows:
         raise RunError(_nothing_left(data.index if own else data.root / "raw_videos", present, corrupted, manifests))
     return Report(

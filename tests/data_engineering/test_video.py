@@ -1,11 +1,12 @@
 """Which part of a file is the sign, whether it decodes, and which frames a model is given."""
 
 import math
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import number, write_clip
+from clips import number, patched, write_clip
 
 from data_engineering.ranges import plan_range
 from data_engineering.reasons import ClipError
@@ -140,6 +141,44 @@ def test_frames_of_the_range_only(tmp_path: Path) -> None:
     shown = [number(frame) for frame in frames]
     assert (min(shown), max(shown)) == (10, 19)
     assert times[0] == pytest.approx(1.0)
+
+
+def test_a_header_that_lies_about_the_size_is_judged_by_the_stream(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4")
+    patched(path, b"avc1", 24, struct.pack(">HH", 60_000, 60_000))
+    media = look(path)
+    assert (media.width, media.height) == (64, 48)
+
+
+def test_a_few_damaged_frames_are_a_note(tmp_path: Path) -> None:
+    def paint(index: int) -> np.ndarray:
+        return np.random.default_rng(index).integers(60, 255, (48, 64, 3), np.uint8)
+
+    path = write_clip(tmp_path / "a.mp4", frames=30, paint=paint)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"moov") - 2000] ^= 0xFF
+    path.write_bytes(content)
+    assert [note.partition(":")[0] for note in look(path).notes] == ["damaged frames"]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2.0])
+def test_a_thousand_frames_a_second_are_sampled_by_time(seconds: float, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=int(1000 * seconds), rate=1000, size=(32, 32))
+    media = look(path)
+    assert media.frames == 1000 * seconds
+    _, times = clip_frames(path, bbox=None, motion=None, start=0, end=seconds, num_frames=4, preprocess=SMALL)
+    np.testing.assert_allclose(times, (np.arange(4) + 0.5) * seconds / 4, atol=0.002)
+
+
+@pytest.mark.parametrize("size", [(66, 50), (1000, 34), (18, 400)])
+def test_odd_shapes_decode_to_a_square(size: tuple[int, int], tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=12, size=size)
+    media = look(path)
+    assert (media.width, media.height) == size
+    frames, _ = clip_frames(
+        path, bbox=None, motion=media.motion, start=0, end=media.end, num_frames=3, preprocess=SMALL
+    )
+    assert frames.shape == (3, 32, 32, 3)
 
 
 def test_a_turned_clip_is_measured_upright(tmp_path: Path) -> None:

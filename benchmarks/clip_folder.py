@@ -1,0 +1,45 @@
+"""The clips that the data benchmarks run on: a folder that is given, or the avatar's."""
+
+import resource
+import shutil
+import time
+from pathlib import Path
+
+from data_engineering.sandbox import cores
+from data_engineering.settings import DataSettings
+from data_engineering.synthetic.dataset import write_dataset
+
+_GLOSSES = ("EAT", "HOME", "BOOK", "HELP", "CAR", "WORK")
+
+
+def data_root(given: Path | None, root: Path) -> DataSettings:
+    """Fills a data root.
+
+    Args:
+        given: A folder with clips_index.json (WLASL-shaped) and clips/<video_id>.mp4; None for 72 clips of the avatar.
+        root: The new data root.
+    """
+    if given is None:
+        write_dataset(
+            root,
+            root / "index.json",
+            glosses=_GLOSSES,
+            train_signers=4,
+            validation_signers=1,
+            test_signers=1,
+            clips_per_cell=2,
+            seed=0,
+            broken={},
+            workers=cores(),
+        )
+        return DataSettings(root=root, index=root / "index.json")
+    (root / "raw_videos").mkdir()
+    for clip in (given / "clips").glob("*.mp4"):
+        shutil.copyfile(clip, root / "raw_videos" / clip.name)
+    return DataSettings(root=root, index=given / "clips_index.json")
+
+
+def clock() -> tuple[float, float]:
+    """Seconds of the wall clock, and of processor time of this process and the workers that have ended."""
+    own, workers = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter(), own.ru_utime + own.ru_stime + workers.ru_utime + workers.ru_stime
