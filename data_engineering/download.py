@@ -5,13 +5,16 @@ clips is asked once. Every attempt is a line of downloads.jsonl, from which the 
 is not asked again, and neither is a host that answers everything with one body.
 """
 
+import importlib.util
 import queue
+import shutil
 import threading
 from collections import deque
 
 from data_engineering.attempts import AttemptLog
 from data_engineering.clip import Manifests, write_json
 from data_engineering.host_worker import Event, HostWorker
+from data_engineering.hosts import YOUTUBE
 from data_engineering.index_source import INDEX_NAME, TERMS, fetch_index
 from data_engineering.net import Fetcher
 from data_engineering.progress import Progress
@@ -104,6 +107,12 @@ def _advice(plan: Todo, shelf: Shelf) -> list[str]:
     before = sum(tally.outcomes["before"] for tally in plan.tallies.values())
     if before:
         notes.append(f"--retry-failed asks again for the {before:,} clips that failed for good in an earlier run")
+    youtube = plan.tallies.get(YOUTUBE)
+    if youtube and youtube.outcomes["failed"] and not (shutil.which("deno") and importlib.util.find_spec("yt_dlp_ejs")):
+        notes.append(
+            "youtube: without a JavaScript runtime yt-dlp misses formats or whole videos "
+            '(https://github.com/yt-dlp/yt-dlp/wiki/EJS): uv pip install "yt-dlp[default,deno]", then run again'
+        )
     count, size = shelf.kept_bytes()
     if count:
         notes.append(

@@ -17,7 +17,7 @@ from data_engineering.patience import COOKIES, Patience
 from data_engineering.reasons import ClipError
 from data_engineering.settings import DownloadSettings
 from data_engineering.shelf import Shelf
-from data_engineering.sniff import sniff
+from data_engineering.sniff import MP4, sniff
 from data_engineering.tally import Tally
 from data_engineering.todo import Source
 from data_engineering.whole import check_whole
@@ -162,10 +162,10 @@ class HostWorker:
         """
         try:
             demuxer = sniff(body.path)
-            if not body.whole:
+            if demuxer == MP4 or not body.whole:
                 check_whole(body.path, demuxer)
         except ClipError as error:
-            if not body.whole and error.reason in ("truncated", "moov_missing"):
+            if error.reason == "truncated" or (error.reason == "moov_missing" and not body.whole):
                 raise FetchError(f"broke off: {error}", retriable=True) from error
             self._watch.saw(body.sha256, media_key(source.url))
             self._keeper.note(source.clips, "failed", str(error), body)

@@ -103,9 +103,12 @@ class Keeper:
             if attempt.status == "ok" and attempt.host == self._host and attempt.sha256 == body.sha256:
                 self._shelf.file(video_id).unlink(missing_ok=True)
                 self._log.append(replace(attempt, status="failed", reason=_placeholder(attempt.bytes)))
-                self._tally.outcomes["new" if video_id in self._new else "there"] -= 1
-                self._tally.outcomes.update(["failed", "removed"])
-                self._tally.blame("placeholder", 1)
+                self._tally.outcomes["removed"] += 1
+                counted = "new" if video_id in self._new else "there"
+                if self._tally.outcomes[counted]:  # not so for a clip of another glossary
+                    self._tally.outcomes[counted] -= 1
+                    self._tally.outcomes["failed"] += 1
+                    self._tally.blame("placeholder", 1)
         self.note(source.clips, "failed", _placeholder(body.bytes), body)
 
     def note(

@@ -1,7 +1,7 @@
-"""Does a file hold all that its own container promises? Asked of bodies whose end the protocol did not mark.
+"""Does a file hold all that its own container promises?
 
-Without a promised length a connection that breaks looks like one that is done, so the container has to say where the
-file ends. Those that cannot say it are not taken on trust.
+Without a promised length a connection that breaks looks like one that is done, and a promised length may be that of a
+part; so the container has to say where the file ends.
 """
 
 from pathlib import Path
@@ -26,10 +26,6 @@ def check_whole(path: Path, demuxer: str) -> None:
     length = path.stat().st_size
     if demuxer == MP4:
         promised = max(offset + size for _, offset, size in boxes(path))
-        # Up to seven bytes behind the last box are no box; some writers leave them.
-        rest = length - promised
-        if 0 < rest < 8:
-            promised = length
     elif demuxer == "swf":
         promised, length = lengths(path)
     elif demuxer == "avi":
@@ -40,7 +36,7 @@ def check_whole(path: Path, demuxer: str) -> None:
     else:
         raise ClipError("truncated", f"the host promised no length, and a {demuxer} file does not tell its own")
     if length < promised:
-        raise ClipError("truncated", f"the host promised no length; the file has {length:,} of {promised:,} bytes")
+        raise ClipError("truncated", f"the file has {length:,} of the {promised:,} bytes that its container needs")
 
 
 def _matroska(path: Path) -> int:
