@@ -29,7 +29,7 @@ from datasets.table import InMemoryTable
 from tqdm import tqdm
 
 from data_engineering.clip import SPLITS, Manifests
-from data_engineering.errors import RunError
+from data_engineering.errors import ConfigError, RunError
 from data_engineering.frames import FEATURES, FOLDER, about_frames, fingerprint, row_key, settings_key, stored_count
 from data_engineering.quarantine import quarantine
 from data_engineering.reasons import ClipError
@@ -38,6 +38,7 @@ from data_engineering.rows import decode_job, validated_rows
 from data_engineering.sandbox import cores, run_many
 from data_engineering.settings import DataSettings, PreprocessSettings, ValidateSettings
 from data_engineering.stage import check_selection
+from data_engineering.state import unchanged
 
 _SCHEMA = FEATURES.arrow_schema
 _PART, _OLD = f".{FOLDER}.part", f".{FOLDER}.old"
@@ -67,6 +68,7 @@ def preprocess(
         progress: Show a bar on stderr.
 
     Raises:
+        ConfigError: The data root is no folder, or preprocess.stored_frames is less than num_frames.
         RunError: There is no manifest, clips have changed since, none is left, or the disk is (or would be) full.
     """
     limits = limits or ValidateSettings()
@@ -116,6 +118,8 @@ def preprocess(
 
 
 def _read_rows(data: DataSettings, manifests: Manifests) -> list[dict[str, Any]]:
+    if not data.root.is_dir():
+        raise ConfigError(f"data.root: {data.root} is no folder; set it to one that `signvlm validate` has filled")
     rows = validated_rows(data.root)
     check_selection(data)
     if not rows:
@@ -134,15 +138,8 @@ def _held(folder: Path) -> tuple[DatasetDict, dict[str, str]]:
 
 def _check_sources(rows: Sequence[Mapping[str, Any]]) -> None:
     """Refuses to decode files that are not the ones that were validated."""
-    changed = []
-    for row in rows:
-        try:
-            status = Path(row["video_path"]).stat()
-        except OSError:
-            changed.append(row["video_id"])
-            continue
-        if (status.st_size, status.st_mtime_ns) != (row["media"]["bytes"], row["media"]["mtime_ns"]):
-            changed.append(row["video_id"])
+    same = unchanged((row["video_id"], Path(row["video_path"]), row["media"]) for row in rows)
+    changed = [row["video_id"] for row in rows if row["video_id"] not in same]
     if changed:
         named = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
         raise RunError(

@@ -205,6 +205,41 @@ def test_without_a_manifest_the_next_step_is_named(tmp_path: Path) -> None:
         load_frames(tmp_path, SMALL)
 
 
+def test_a_missing_data_root_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data\.root: .*nowhere is no folder"):
+        run(DataSettings(root=tmp_path / "nowhere"))
+
+
+def test_where_the_box_is_the_whole_frame_the_frames_are_cropped_by_motion_and_stale_when_that_changes(
+    tmp_path: Path,
+) -> None:
+    """A small square that moves in the corner of a frame, and a box that says nothing."""
+
+    def paint(index: int) -> np.ndarray:
+        picture = np.full((120, 160, 3), 90, np.uint8)
+        picture[70:90, 110 + index : 130 + index] = 250
+        return picture
+
+    root = tmp_path / "data"
+    (root / "raw_videos").mkdir(parents=True)
+    write_clip(root / "raw_videos" / "a.mp4", frames=16, size=(160, 120), paint=paint)
+    data = prepare(root, "a", bbox=[0, 0, 160, 120])
+    run(data)
+    row = json.loads(Manifests(root).validated.read_text())[0]
+    assert any(note.startswith("cropped by motion") for note in row["notes"])
+    cropped = stored(root, SMALL)
+    whole = SMALL.model_copy(update={"crop": "full"})
+    with pytest.raises(RunError, match="other `preprocess` settings"):
+        load_frames(root, whole)
+    run(data, whole)
+    bright = [float((frames > 200).mean()) for frames in (cropped, stored(root, whole))]
+    assert bright[0] > 3 * bright[1]
+
+
+def stored(root: Path, settings: PreprocessSettings) -> np.ndarray:
+    return row_frames(load_frames(root, settings)["train"][0])
+
+
 def test_frames_that_would_not_fit_on_the_disk_are_not_begun(tmp_path: Path) -> None:
     data = prepare(tmp_path / "data", "a")
     endless = PreprocessSettings(size=2048, num_frames=10_000_000)

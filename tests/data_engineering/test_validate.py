@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clips import BROKEN, write_clip, write_index
 
@@ -173,6 +175,40 @@ def test_the_page_escapes_what_others_wrote_and_loads_nothing(root: Root) -> Non
     assert images
     assert all(source.startswith("data:image/jpeg;base64,") for source in images)
     assert "http:" not in page.replace("http-equiv", "")[: page.index("<body>")]
+
+
+def test_the_report_tells_of_copies_and_short_glosses_and_shows_what_is_broken(root: Root) -> None:
+    def walk(scale: int, step: int) -> Callable[[int], np.ndarray]:
+        def paint(index: int) -> np.ndarray:
+            picture = np.full((96, 128, 3), 100, np.uint8)
+            place = 10 + step * index % 90
+            picture[20 + place // 3 : 44 + place // 3, place : place + 24] = 240
+            return picture[::scale, ::scale]
+
+        return paint
+
+    write_clip(root.clip("a", "book", signer_id=1), size=(128, 96), paint=walk(1, 3))
+    write_clip(root.clip("b", "read", signer_id=2, split="test"), size=(64, 48), paint=walk(2, 3))
+    write_clip(root.clip("c", "book", signer_id=1), size=(128, 96), paint=walk(1, 11))
+    BROKEN["truncated"][0](root.clip("d", "read"))
+    BROKEN["html"][0](root.clip("e", "read"))
+    BROKEN["outside"][0](root.clip("f", "read"))
+    report = root.validate()
+    health = root.health()
+    assert [(group["how"], [clip["video_id"] for clip in group["clips"]]) for group in health["copies"]] == [
+        ("looks", ["a", "b"])
+    ]
+    assert health["leakage"]["same_looks"]["test_in_train"] == 1
+    assert any("what the frames show" in note for note in report.notes)
+    assert [(signer["signer_id"], signer["clips"]) for signer in health["signers"]] == [("1", 2), ("2", 1)]
+    assert {gloss: counts["expected"] for gloss, counts in health["few_clips"].items()} == {"book": 2, "read": 4}
+    assert health["measures"]["sizes"] == {"128x96": 2, "64x48": 1}
+    begun = {row["video_id"]: row["first_bytes"] for row in health["corrupted"]}
+    assert begun["e"].startswith("<!DOCTYPE html>")
+    assert begun["f"] is None  # what lies outside is not read
+    page = root.manifests.health_page.read_text()
+    assert 'alt="last frame of d that decodes"' in page
+    assert "&lt;!DOCTYPE html&gt;" in page
 
 
 def test_single_files_are_judged_without_an_index(tmp_path: Path) -> None:
