@@ -155,7 +155,11 @@ def leaks(leakage: Mapping[str, Any]) -> list[str]:
             if known
             else f"None of the {tested} test clips is by a person who signs in train."
         )
-    for key, what in (("same_file", "the same file"), ("same_cut", "the same cut of the same video")):
+    for key, what in (
+        ("same_file", "the same file"),
+        ("same_cut", "the same cut of the same video"),
+        ("same_looks", "to look at the same"),
+    ):
         if leakage.get(key, {}).get("test_in_train"):
             said.append(f"{leakage[key]['test_in_train']} test clips are {what} as a training clip.")
     return said

@@ -290,9 +290,10 @@ def test_charts_escape_what_they_are_told():
 
 
 def test_shared_signers_are_said_in_words():
-    leakage = {**LEAKAGE, "test_by_train_signers": 40, "same_file": {}}
+    leakage = {**LEAKAGE, "test_by_train_signers": 40, "same_file": {}, "same_looks": {"test_in_train": 3}}
     assert leaks(leakage) == [
-        "40 of 61 test clips are by people who also sign in train: this does not measure new signers."
+        "40 of 61 test clips are by people who also sign in train: this does not measure new signers.",
+        "3 test clips are to look at the same as a training clip.",
     ]
     assert leaks({}) == []
 
