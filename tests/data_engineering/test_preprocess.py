@@ -190,11 +190,11 @@ def test_a_clip_that_fails_after_all_is_quarantined_and_named(tmp_path: Path) ->
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     report = run(data)
     assert report.counts["clips"] == 1
-    assert report.refused[0].startswith("b undecodable")
+    assert report.refused[0].startswith("b not_video")
     manifests = Manifests(data.root)
     assert [row["video_id"] for row in json.loads(manifests.validated.read_text())] == ["a"]
     (row,) = json.loads(manifests.corrupted.read_text())
-    assert (row["video_id"], row["reason"]) == ("b", "undecodable")
+    assert (row["video_id"], row["reason"]) == ("b", "not_video")
     assert load_frames(data.root, SMALL)["train"]["clip_id"][:] == ["a"]
 
 
