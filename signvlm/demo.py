@@ -14,24 +14,31 @@ import torch
 
 from data_engineering.preprocess import preprocess
 from data_engineering.sandbox import cores
-from data_engineering.synthetic.dataset import write_dataset
+from data_engineering.synthetic.dataset import known_signs, render_dataset
+from data_engineering.synthetic.plan import Recipe
+from data_engineering.synthetic.signs import load_signs
 from data_engineering.validate import validate
 from signvlm.config import load
 from signvlm.console import note
 from signvlm.eval import evaluate_checkpoint
 from signvlm.train import train
 
-# Signs that differ in one parameter alone stand next to each other: location, handshape, movement, hands.
+# Signs in a row are told apart by one parameter alone: location, movement, hands and handshape.
 GLOSSES = (
-    *("MOTHER", "FATHER", "WATER"),
-    *("EAT", "HOME", "THANK-YOU", "GOOD"),
+    *("MOTHER", "FATHER", "FINE", "WATER"),
+    *("EAT", "HOME"),
+    *("THANK-YOU", "GOOD", "BAD"),
     *("PLEASE", "SORRY"),
     *("BLUE", "YELLOW", "PLAY"),
-    *("BOOK", "HELP", "WORK", "CAR"),
+    *("UP", "DOWN"),
+    *("RISE", "SINK", "BIG"),
+    *("BOOK", "HELP", "WORK", "CAR", "PHONE"),
 )
-SIGNERS = {"train": 8, "validation": 2, "test": 4}
+CLIPS_PER_CELL = 1  # many people once teach more than few people twice
+SIGNERS = {"train": 16, "validation": 4, "test": 8}
 # Kinds of `data_engineering.synthetic.break_files`: what a download leaves behind in the wild.
 BROKEN = {"train": ("page", "headless", "black"), "validation": ("empty",), "test": ("stub",)}
+HEIGHT = 224  # pixels of the files' frames: the model is shown 64
 
 
 def demo(out: Path, *, seed: int = 0, overrides: Sequence[str] = ()) -> list[str]:
@@ -58,18 +65,8 @@ def demo(out: Path, *, seed: int = 0, overrides: Sequence[str] = ()) -> list[str
         ],
     )
     note(f"1/5 an avatar signs {len(GLOSSES)} signs, {sum(SIGNERS.values())} signers")
-    made = write_dataset(
-        config.data.root,
-        config.data.index,
-        glosses=GLOSSES,
-        train_signers=SIGNERS["train"],
-        validation_signers=SIGNERS["validation"],
-        test_signers=SIGNERS["test"],
-        clips_per_cell=2,
-        seed=seed,
-        broken=BROKEN,
-        workers=cores(),
-    )
+    recipe = Recipe(known_signs(GLOSSES, load_signs()), SIGNERS, CLIPS_PER_CELL, seed, BROKEN, size=HEIGHT)
+    made = render_dataset(recipe, config.data.root, config.data.index, workers=cores())
     note(f"    {sum(made.clips.values())} clips; broken on purpose: {made.broken}")
     note("2/5 validate: every clip is decoded before training")
     for line in validate(

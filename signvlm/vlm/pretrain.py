@@ -2,16 +2,17 @@
 
     python -m signvlm.vlm.pretrain --out params/tiny_base --seed 0
 
-Two stages, every clip rendered fresh and seen once. First the vision tower and the projector learn to see: from a
+Three stages, every clip rendered fresh and seen once. First the vision tower and the projector learn to see: from a
 frame's tokens a throw-away head regresses the avatar's key points. Then the whole model learns to answer: every clip's
-phonology is described in words, and half of the clips, of a fixed set of signs, are named by their invented word.
+phonology is described in words, and half of the clips, of a fixed set of signs, are named by their invented word. Last
+it learns to look closely: the signs to be named come in families that share everything but their handshape, their
+orientation or their movement.
 """
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,9 @@ from tqdm import tqdm
 from transformers import InternVLForConditionalGeneration, InternVLProcessor, get_cosine_schedule_with_warmup
 
 from data_engineering.clip import write_json
-from data_engineering.synthetic.phonology import Sign
 from signvlm.config import PROMPT
 from signvlm.vlm.collator import IGNORED, VideoCollator
-from signvlm.vlm.pretrain_clips import DESCRIBE, FreshClips, corpus, description, invented
+from signvlm.vlm.pretrain_clips import DESCRIBE, FAMILY, FreshClips, corpus, description, families, invented
 from signvlm.vlm.prompt import encode_prompts
 from signvlm.vlm.tiny import make_model, make_processor
 from signvlm.vlm.trainer import answer_loss
@@ -37,7 +37,7 @@ LEARNING_RATE = 1e-3
 WARM_UP = 0.05  # of the steps
 WRISTS = (17, 38)  # of the 64 key points; the 20 after each are that hand's fingers
 HANDSHAPE_WEIGHT = 6.0  # a finger's place relative to its wrist is a few pixels, and what tells handshapes apart
-KEYPOINT_WEIGHT = 1.0  # of the key points beside the answers
+NAMED = 400  # signs that have a word
 
 
 class KeypointHead(nn.Module):
@@ -84,16 +84,16 @@ def keypoint_loss(predicted: torch.Tensor, labels: torch.Tensor) -> tuple[torch.
 
 
 class Pretraining:
-    """The model, the throw-away key-point head, and what both stages share.
+    """The model, the throw-away key-point head, and what the stages share.
 
     Attributes:
         model: The base in the making.
         record: [{stage, step, seconds, + the running means of the losses}], every 100 steps.
     """
 
-    def __init__(self, processor: InternVLProcessor, named: list[tuple[str, Sign]], seed: int, workers: int) -> None:
-        """Args: processor: of the model to be made. named: words and signs. seed: of everything. workers: renderers."""
-        self.processor, self.named, self.seed, self.workers = processor, named, seed, workers
+    def __init__(self, processor: InternVLProcessor, seed: int, workers: int) -> None:
+        """Args: processor: of the model to be made. seed: of its weights. workers: processes that render."""
+        self.processor, self.workers = processor, workers
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = make_model(processor, seed).to(self.device)
         # Under bfloat16 autocast eager attention is twice as fast as sdpa on a CPU.
@@ -103,53 +103,56 @@ class Pretraining:
         self.record: list[dict[str, Any]] = []
         self._started = time.perf_counter()
 
-    def see(self, steps: int) -> None:
+    def see(self, clips: FreshClips) -> None:
         """Stage one: key points alone."""
+        steps = len(clips) // BATCH_SIZE
         core = self.model.model
         parts = (core.vision_tower, core.multi_modal_projector, self.head)
         trained = [parameter for part in parts for parameter in part.parameters()]
         optimizer, schedule = _optimizer(trained, steps)
-        for clips in self._batches("see", 1, steps):
+        for batch in self._batches("see", clips):
             with self._half_precision():
-                pixels = encode_prompts(self.processor, PROMPT, [clip["frames"] for clip in clips])["pixel_values"]
+                pixels = encode_prompts(self.processor, PROMPT, [clip["frames"] for clip in batch])["pixel_values"]
                 features = self._features(pixels)
-            loss, errors = self._keypoint_loss(features, clips)
+            loss, errors = self._keypoint_loss(features, batch)
             _step(optimizer, schedule, loss, trained)
             self._note(errors)
 
-    def answer(self, steps: int, keypoint_weight: float) -> None:
-        """Stage two: descriptions and names, in nats a token, with the key points beside them."""
-        trained = [*self.model.parameters(), *self.head.parameters()]
-        optimizer, schedule = _optimizer(trained, steps)
+    def answer(self, stage: str, clips: FreshClips, keypoint_weight: float) -> None:
+        """Stages two and three: descriptions and names, in nats a token, and key points where they have a weight."""
+        trained = [*self.model.parameters(), *(self.head.parameters() if keypoint_weight else ())]
+        optimizer, schedule = _optimizer(trained, len(clips) // BATCH_SIZE)
         describe, name = VideoCollator(self.processor, DESCRIBE), VideoCollator(self.processor, PROMPT)
         self.model.train()
-        for clips in self._batches("answer", 2, steps):
-            described = describe([clip | {"gloss": description(clip["sign"])} for clip in clips])
-            words = name([clip | {"gloss": clip["word"]} for clip in clips if clip["word"]])
+        for batch in self._batches(stage, clips):
+            described = describe([clip | {"gloss": description(clip["sign"])} for clip in batch])
+            words = name([clip | {"gloss": clip["word"]} for clip in batch if clip["word"]])
             # Both questions are about the same pixels: the tower looks once.
             with self._half_precision():
                 features = self._features(described.pop("pixel_values"))
-            of_clip = features.view(len(clips), -1, features.shape[-1])
-            of_named = of_clip[[bool(clip["word"]) for clip in clips]].flatten(0, 1)
+            of_clip = features.view(len(batch), -1, features.shape[-1])
+            of_named = of_clip[[bool(clip["word"]) for clip in batch]].flatten(0, 1)
             losses = {
                 "describe": self._answer_loss(described, features),
                 "name": self._answer_loss(words, of_named.view(-1, *features.shape[1:])),
             }
-            points, errors = self._keypoint_loss(features, clips)
-            _step(optimizer, schedule, sum(losses.values()) + keypoint_weight * points, trained)
+            loss, errors = sum(losses.values()), {}
+            if keypoint_weight:
+                points, errors = self._keypoint_loss(features, batch)
+                loss = loss + keypoint_weight * points
+            _step(optimizer, schedule, loss, trained)
             self._note({**{task: float(loss.detach()) for task, loss in losses.items()}, **errors})
 
-    def _batches(self, stage: str, number: int, steps: int) -> Iterator[list[dict[str, Any]]]:
-        """Yields `steps` lists of BATCH_SIZE rendered clips, in order, made ahead in worker processes."""
-        clips = FreshClips(self.seed, number, steps * BATCH_SIZE, self.named)
+    def _batches(self, stage: str, clips: FreshClips) -> Iterator[list[dict[str, Any]]]:
+        """Yields lists of BATCH_SIZE rendered clips, in order, made ahead in worker processes."""
         loader = DataLoader(
             clips, BATCH_SIZE, num_workers=self.workers, collate_fn=list, worker_init_fn=_one_thread, prefetch_factor=4
         )
         self._averages: dict[str, float] = {}
-        with tqdm(loader, total=steps, desc=stage, mininterval=5) as self._bar:
+        with tqdm(loader, desc=stage, mininterval=5) as self._bar:
             for step, batch in enumerate(self._bar, start=1):
                 yield batch
-                if step % 100 == 0 or step == steps:
+                if step % 100 == 0 or step == len(loader):
                     seconds = round(time.perf_counter() - self._started)
                     rounded = {key: round(value, 4) for key, value in self._averages.items()}
                     self.record.append({"stage": stage, "step": step, "seconds": seconds, **rounded})
@@ -220,40 +223,53 @@ def _step(
     schedule.step()
 
 
-def pretrain(
-    out: Path, *, seed: int, see_steps: int, answer_steps: int, signs: int, workers: int, keypoint_weight: float
-) -> InternVLForConditionalGeneration:
-    """Runs both stages and writes a checkpoint folder, with `pretraining.json` beside the weights.
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long each stage lasts; 0 leaves one out.
+
+    Attributes:
+        see: Steps of the key-point stage.
+        answer: Steps of describing and naming.
+        look: Steps of naming signs of one family.
+        keypoint_weight: Of the key points beside the answers of the second stage.
+    """
+
+    see: int = 1200
+    answer: int = 3300
+    look: int = 1000
+    keypoint_weight: float = 1.0
+
+
+def pretrain(out: Path, *, seed: int, schedule: Schedule, workers: int) -> InternVLForConditionalGeneration:
+    """Runs the stages and writes a checkpoint folder, with `pretraining.json` beside the weights.
 
     Args:
         out: The folder.
         seed: Of the weights, the signs, the signers and the clips.
-        see_steps: Steps of the key-point stage; 0 leaves it out.
-        answer_steps: Steps of describing and naming.
-        signs: Signs that are named.
+        schedule: How long each stage lasts.
         workers: Processes that render.
-        keypoint_weight: Of the key points beside the answers.
     """
-    processor = make_processor(corpus(seed))
-    run = Pretraining(processor, invented(signs, seed), seed, workers)
-    if see_steps:
-        run.see(see_steps)
-    run.answer(answer_steps, keypoint_weight)
+    run = Pretraining(make_processor(corpus(seed)), seed, workers)
+    named = invented(NAMED, seed)
+    if schedule.see:
+        run.see(FreshClips(seed, 1, schedule.see * BATCH_SIZE, named))
+    if schedule.answer:
+        run.answer("answer", FreshClips(seed, 2, schedule.answer * BATCH_SIZE, named), schedule.keypoint_weight)
+    if schedule.look:
+        related = families(NAMED // FAMILY, seed)
+        run.answer("look", FreshClips(seed, 3, schedule.look * BATCH_SIZE, related, every=1), 0.0)
     out.mkdir(parents=True, exist_ok=True)
     run.model.save_pretrained(out)
-    processor.save_pretrained(out)
+    run.processor.save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)  # safetensors writes 0600
     write_json(
         out / "pretraining.json",
         {
             "seed": seed,
-            "see_steps": see_steps,
-            "answer_steps": answer_steps,
-            "signs": signs,
-            "keypoint_weight": keypoint_weight,
+            "schedule": asdict(schedule),
+            "named": NAMED,
             "clips_a_step": BATCH_SIZE,
             "device": run.device.type,
-            "seconds": run.record[-1]["seconds"],
             "record": run.record,
         },
     )
@@ -262,19 +278,21 @@ def pretrain(
 
 def main() -> None:
     """The command line."""
+    usual = Schedule()
     parser = argparse.ArgumentParser(prog="python -m signvlm.vlm.pretrain", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--see-steps", type=int, default=1200, help="0 leaves the key-point stage out")
-    parser.add_argument("--answer-steps", type=int, default=3300)
-    parser.add_argument("--signs", type=int, default=400, help="that are named")
-    parser.add_argument("--keypoint-weight", type=float, default=KEYPOINT_WEIGHT, help="beside the answers")
+    parser.add_argument("--see", type=int, default=usual.see, help="steps; 0 leaves the key-point stage out")
+    parser.add_argument("--answer", type=int, default=usual.answer, help="steps")
+    parser.add_argument("--look", type=int, default=usual.look, help="steps")
+    parser.add_argument("--keypoint-weight", type=float, default=usual.keypoint_weight, help="beside the answers")
     parser.add_argument("--workers", type=int, default=2, help="processes that render")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
-    arguments = vars(parser.parse_args())
-    torch.set_num_threads(arguments.pop("threads"))
-    pretrain(**arguments)
-    print(json.dumps(json.loads((arguments["out"] / "pretraining.json").read_text())["record"][-1]), file=sys.stdout)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    schedule = Schedule(given.see, given.answer, given.look, given.keypoint_weight)
+    pretrain(given.out, seed=given.seed, schedule=schedule, workers=given.workers)
+    print(f"wrote {given.out}; the losses on the way stand in {given.out / 'pretraining.json'}")
 
 
 if __name__ == "__main__":

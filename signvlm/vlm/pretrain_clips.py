@@ -4,20 +4,23 @@ No sign of `params/signs.yaml` takes part, neither its parameters nor its word.
 """
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset
 
+from data_engineering.errors import ConfigError
 from data_engineering.synthetic.camera import KEYPOINTS
 from data_engineering.synthetic.clips import render_clip
-from data_engineering.synthetic.phonology import Sign, describe, parameters
+from data_engineering.synthetic.phonology import CHANNELS, PARAMETERS, Sign, describe, differing_channels, parameters
 from data_engineering.synthetic.signer import Signer
-from data_engineering.synthetic.signs import load_signs, random_sign
+from data_engineering.synthetic.signs import load_signs, make_sign, random_sign
 from signvlm.config import PROMPT
 from signvlm.vlm.tiny import IMAGE_SIZE
 
 NUM_FRAMES = 8
+FAMILY = 4  # signs
 DESCRIBE = "Describe this sign: hands, handshape, location, contact, fingers, palm, movement."
 # Signers are right-handed but for one in eight; a mirrored clip is a left-handed signer's, and the same sign.
 MIRRORED = 0.25
@@ -40,19 +43,19 @@ _SWAPPED = [KEYPOINTS.index("_".join(_OPPOSITE.get(word, word) for word in name.
 class FreshClips(Dataset):
     """Clips rendered when they are read, each a function of the seed and its number alone.
 
-    Every second clip is of a sign that has a word; the others are of signs composed for this one clip.
+    One in `every` is of a sign that has a word; the others are of signs composed for this one clip.
     """
 
-    def __init__(self, seed: int, stage: int, count: int, named: list[tuple[str, Sign]]) -> None:
-        """Args: seed, stage: of the draws. count: clips. named: words and their signs."""
-        self.seed, self.stage, self.count, self.named = seed, stage, count, named
+    def __init__(self, seed: int, stage: int, count: int, named: list[tuple[str, Sign]], every: int = 2) -> None:
+        """Args: seed, stage: of the draws. count: clips. named: words and their signs. every: see above."""
+        self.seed, self.stage, self.count, self.named, self.every = seed, stage, count, named, every
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         rng = np.random.default_rng([self.seed, self.stage, number])
-        word, sign = self.named[rng.integers(len(self.named))] if number % 2 == 0 else ("", unseen(rng))
+        word, sign = self.named[rng.integers(len(self.named))] if number % self.every == 0 else ("", unseen(rng))
         signer = Signer.sample(rng)
         frames, keypoints = render_clip(sign, signer, int(rng.integers(2**31)), num_frames=NUM_FRAMES, size=IMAGE_SIZE)
         if rng.random() < MIRRORED:
@@ -99,13 +102,57 @@ def invented_word(rng: np.random.Generator) -> str:
 def invented(count: int, seed: int) -> list[tuple[str, Sign]]:
     """Composes `count` signs, each with an invented word that is no shipped sign's, whole or in part."""
     rng = np.random.default_rng([seed, 99])
-    taken = {part for gloss in load_signs() for part in gloss.casefold().split("-")}
+    words = _free_words(rng)
     named: dict[str, Sign] = {}
     while len(named) < count:
+        named.setdefault(next(words), unseen(rng))
+    return list(named.items())
+
+
+def families(count: int, seed: int) -> list[tuple[str, Sign]]:
+    """Composes `count` families of four signs that share all but one channel, each sign with an invented word."""
+    rng = np.random.default_rng([seed, 97])
+    signs: list[Sign] = []
+    for _ in range(count):
+        head = unseen(rng)
+        family = [head]
+        while len(family) < FAMILY:
+            relative = _relative(head, rng)
+            if parameters(relative) not in _shipped() | {parameters(sign) for sign in family}:
+                family.append(relative)
+        signs += family
+    words: dict[str, None] = {}
+    for word in _free_words(rng):
+        words[word] = None
+        if len(words) == len(signs):
+            break
+    return list(zip(words, signs, strict=True))
+
+
+def _relative(sign: Sign, rng: np.random.Generator) -> Sign:
+    """Takes one channel from another sign of the same hands and place; half of the time that is the handshape."""
+    while True:
+        channel = str(rng.choice(("handshape", "handshape", "orientation", "movement")))
+        other = random_sign(rng)
+        while (other.hands, other.location, other.contact) != (sign.hands, sign.location, sign.contact):
+            other = random_sign(rng)
+        try:
+            taken = {name: getattr(other, name) for name in CHANNELS[channel] if getattr(other, name)}
+            kept = {name: getattr(sign, name) for name in PARAMETERS if getattr(sign, name)}
+            relative = make_sign(sign.gloss, {k: v for k, v in kept.items() if k not in CHANNELS[channel]} | taken)
+        except ConfigError:  # the channels of the two do not go together
+            continue
+        if differing_channels(sign, relative) == (channel,):
+            return relative
+
+
+def _free_words(rng: np.random.Generator) -> Iterator[str]:
+    """Draws words that no shipped sign bears, whole or in part; one may come twice."""
+    taken = {part for gloss in load_signs() for part in gloss.casefold().split("-")}
+    while True:
         word = invented_word(rng)
         if not taken & set(word.casefold().split()):
-            named.setdefault(word, unseen(rng))
-    return list(named.items())
+            yield word
 
 
 def corpus(seed: int) -> list[str]:
