@@ -38,7 +38,19 @@ processor = AutoProcessor.from_pretrained({name})
 base = AutoModelForImageTextToText.from_pretrained({base}, dtype="auto")
 model = PeftModel.from_pretrained(base, {name})
 """
-_WITH_BASE = _ADAPTER_USAGE.replace("{base}", '{name}, subfolder="base"')
+# From the folder, not by `subfolder=`: transformers would follow the adapter_config.json above it elsewhere.
+_WITH_BASE_USAGE = """\
+from peft import PeftModel
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+folder = {name}
+processor = AutoProcessor.from_pretrained(folder)
+base = AutoModelForImageTextToText.from_pretrained(folder + "/base", dtype="auto")
+model = PeftModel.from_pretrained(base, folder)
+"""
+_FETCHED = "from huggingface_hub import snapshot_download\n" + _WITH_BASE_USAGE.replace(
+    "{name}", "snapshot_download({name})"
+)
 _MODEL_USAGE = """\
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -97,7 +109,8 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
         eval_results=_eval_results(evaluated, dataset) or None,
     )
     has_base = (bundle / "base").is_dir()
-    load = (_WITH_BASE if has_base else _ADAPTER_USAGE) if adapter else _MODEL_USAGE
+    with_base = _FETCHED if name and name.count("/") == 1 else _WITH_BASE_USAGE
+    load = (with_base if has_base else _ADAPTER_USAGE) if adapter else _MODEL_USAGE
     usage = (load + _ASK).format(
         name=_quoted(name or bundle.name),
         base=_quoted(shown_base) + (f", revision={_quoted(str(revision))}" if revision and on_hub else ""),

@@ -132,7 +132,9 @@ def test_a_base_that_comes_with_it_is_loaded_from_there(bundle):
     (bundle / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "tiny_base"}))
     (bundle / "base").mkdir()
     card = ModelCard(model_card(bundle, name="somebody/signs"))
-    assert 'AutoModelForImageTextToText.from_pretrained("somebody/signs", subfolder="base", dtype="auto")' in card.text
+    assert 'folder = snapshot_download("somebody/signs")' in card.text
+    assert 'AutoModelForImageTextToText.from_pretrained(folder + "/base", dtype="auto")' in card.text
+    assert 'folder = "adapter"\n' in model_card(bundle)
     assert "it lies here, in `base/`" in card.text
     assert card.data.base_model is None
 
