@@ -7,9 +7,12 @@ from pathlib import Path
 
 from data_engineering.sandbox import cores
 from data_engineering.settings import DataSettings
-from data_engineering.synthetic.dataset import write_dataset
+from data_engineering.synthetic.dataset import known_signs, render_dataset
+from data_engineering.synthetic.plan import Recipe
+from data_engineering.synthetic.signs import load_signs
 
 _GLOSSES = ("EAT", "HOME", "BOOK", "HELP", "CAR", "WORK")
+_SIGNERS = {"train": 4, "validation": 1, "test": 1}
 
 
 def data_root(given: Path | None, root: Path) -> DataSettings:
@@ -20,18 +23,8 @@ def data_root(given: Path | None, root: Path) -> DataSettings:
         root: The new data root.
     """
     if given is None:
-        write_dataset(
-            root,
-            root / "index.json",
-            glosses=_GLOSSES,
-            train_signers=4,
-            validation_signers=1,
-            test_signers=1,
-            clips_per_cell=2,
-            seed=0,
-            broken={},
-            workers=cores(),
-        )
+        recipe = Recipe(known_signs(_GLOSSES, load_signs()), _SIGNERS, clips_per_cell=2, seed=0, broken={})
+        render_dataset(recipe, root, root / "index.json", workers=cores())
         return DataSettings(root=root, index=root / "index.json")
     (root / "raw_videos").mkdir()
     for clip in (given / "clips").glob("*.mp4"):

@@ -25,7 +25,6 @@ from data_engineering.synthetic import listing
 from data_engineering.synthetic.phonology import Sign
 from data_engineering.synthetic.plan import Plan, Recipe, Reel, plan
 from data_engineering.synthetic.reels import Made, make
-from data_engineering.synthetic.signs import load_signs
 
 # Files in flight a worker: enough that none waits, few enough that a dataset of any size is planned, not held.
 _AHEAD = 4
@@ -56,43 +55,6 @@ class Summary:
     mislabelled: str = ""
     across: tuple[str, ...] = ()
     written: tuple[Path, ...] = ()
-
-
-def write_dataset(
-    root: Path,
-    index: Path,
-    *,
-    glosses: Sequence[str],
-    train_signers: int,
-    validation_signers: int,
-    test_signers: int,
-    clips_per_cell: int,
-    seed: int,
-    broken: Mapping[str, Sequence[str]],
-    workers: int,
-    progress: bool = True,
-) -> Summary:
-    """Renders a dataset of the shipped signs.
-
-    Args:
-        root: Data root; files go to `<root>/raw_videos/<video_id>.mp4`.
-        index: The WLASL-shaped JSON, written last.
-        glosses: Signs of params/signs.yaml.
-        train_signers: How many people sign in train; no one signs in two splits.
-        validation_signers: The same for validation (the index calls it `val`).
-        test_signers: The same for test.
-        clips_per_cell: Clips of each gloss by each signer.
-        seed: Draws signers, clips, and which files are broken or compiled.
-        broken: Split (`train`, `validation`, `test`) to kinds of `break_files.KINDS`; each kind named breaks one file.
-        workers: Processes.
-        progress: Whether to show a bar on stderr.
-
-    Raises:
-        ConfigError: A gloss is no sign of the avatar, or a split has fewer clips than files to break.
-    """
-    counts = dict(zip(SPLITS, (train_signers, validation_signers, test_signers), strict=True))
-    recipe = Recipe(known_signs(glosses, load_signs()), counts, clips_per_cell, seed, broken)
-    return render_dataset(recipe, root, index, workers=workers, progress=progress)
 
 
 def render_dataset(
