@@ -191,8 +191,7 @@ def main() -> None:
         del model
         memory = {}
         one = [inputs.to("cpu") for inputs in prompts[:1]]
-        # A fork server imports torch once for all of them; CUDA does not survive a fork.
-        context = multiprocessing.get_context("spawn" if CUDA else "forkserver")
+        context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
             for name in METHODS:
                 job = pool.submit(peak_memory, name, arguments.shape, processor, tree, one, weights)
