@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def stored_count(settings: PreprocessSettings) -> int:
     return settings.stored_frames
 
 
+@cache
 def settings_key(settings: PreprocessSettings) -> str:
     """Identifies what the settings make of a clip; workers and what is only used in training do not count."""
     told = settings.model_dump(include={"size", "crop", "margin", "cut_black"}) | {"frames": stored_count(settings)}
