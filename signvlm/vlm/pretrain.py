@@ -95,7 +95,8 @@ class Pretraining:
         """Args: processor: of the model to be made. seed: of its weights. workers: processes that render."""
         self.processor, self.workers = processor, workers
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = make_model(processor, seed).to(self.device)
+        model: Any = make_model(processor, seed)  # its `to` is declared for another receiver
+        self.model = model.to(self.device)
         # Under bfloat16 autocast eager attention is twice as fast as sdpa on a CPU.
         self.model.set_attn_implementation("eager" if self.device.type == "cpu" else "sdpa")
         width = self.model.config.get_text_config().hidden_size
@@ -136,7 +137,8 @@ class Pretraining:
                 "describe": self._answer_loss(described, features),
                 "name": self._answer_loss(words, of_named.view(-1, *features.shape[1:])),
             }
-            loss, errors = sum(losses.values()), {}
+            loss = losses["describe"] + losses["name"]
+            errors: dict[str, float] = {}
             if keypoint_weight:
                 points, errors = self._keypoint_loss(features, batch)
                 loss = loss + keypoint_weight * points
