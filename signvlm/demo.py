@@ -29,10 +29,10 @@ GLOSSES = (
     *("EAT", "HOME"),
     *("THANK-YOU", "GOOD", "BAD"),
     *("PLEASE", "SORRY"),
-    *("BLUE", "YELLOW", "PLAY"),
+    *("BIG", "SMALL"),
     *("UP", "DOWN"),
-    *("RISE", "SINK", "BIG"),
-    *("BOOK", "HELP", "WORK", "CAR", "PHONE"),
+    *("RISE", "SINK"),
+    *("BOOK", "HELP", "WORK", "CAR", "PHONE", "BLUE", "PLAY"),
 )
 CLIPS_PER_CELL = 1  # many people once teach more than few people twice
 SIGNERS = {"train": 16, "validation": 4, "test": 8}
