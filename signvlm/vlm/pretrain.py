@@ -148,7 +148,13 @@ class Pretraining:
     def _batches(self, stage: str, clips: FreshClips) -> Iterator[list[dict[str, Any]]]:
         """Yields lists of BATCH_SIZE rendered clips, in order, made ahead in worker processes."""
         loader = DataLoader(
-            clips, BATCH_SIZE, num_workers=self.workers, collate_fn=list, worker_init_fn=_one_thread, prefetch_factor=4
+            clips,
+            BATCH_SIZE,
+            num_workers=self.workers,
+            collate_fn=list,
+            worker_init_fn=_one_thread,
+            prefetch_factor=4,
+            multiprocessing_context="spawn",  # a fork of a process with threads may wait for ever
         )
         self._averages: dict[str, float] = {}
         with tqdm(loader, desc=stage, mininterval=5) as self._bar:

@@ -101,7 +101,10 @@ def test_a_data_root_that_is_not_there(world: World, untouched, tmp_path: Path, 
     ("text", "words"),
     [
         ("moved permanently", "is not JSON"),
-        ('{"videos": []}', "is not WLASL-shaped: a list of {gloss, instances} is expected, not a JSON object"),
+        (
+            '{"videos": []}',
+            "a list of {gloss, instances}, or of {path, gloss} for your own clips, is expected",
+        ),
         ("[1, 2]", "is not WLASL-shaped"),
         ("[]", "holds no entry"),
         ('[{"gloss": "no", "instances": [{"video_id": "../../etc/passwd"}]}]', "holds no usable clip"),

@@ -13,6 +13,7 @@ from data_engineering.clip import Manifests, read_json
 def small(monkeypatch):
     """Three signs, four signers, a training of a few steps on the shipped base."""
     monkeypatch.setattr(signvlm.demo, "GLOSSES", ("MOTHER", "PLEASE", "BOOK"))
+    monkeypatch.setattr(signvlm.demo, "CLIPS_PER_CELL", 2)
     monkeypatch.setattr(signvlm.demo, "SIGNERS", {"train": 2, "validation": 1, "test": 1})
     monkeypatch.setattr(signvlm.demo, "BROKEN", {"train": ("page",), "validation": (), "test": ("stub",)})
     return ["training.num_train_epochs=2", "training.per_device_train_batch_size=4"]
