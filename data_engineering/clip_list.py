@@ -11,13 +11,15 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from data_engineering import fields
 from data_engineering.clip import Clip
 from data_engineering.errors import ConfigError
-from data_engineering.index_file import Index, Refusal, first_line, load_text, parse_json, usable
+from data_engineering.index_file import Index, first_line, load_text, parse_json, usable
+from data_engineering.intake import take
 
 _MAX_PATH = 1024
 # Seconds are kept as frames of this clock: at 100 a second a container's rounding is well within a range's slack.
@@ -65,26 +67,13 @@ def _read(path: Path, records: Iterable[tuple[str, Any]]) -> Index:
     index = Index([], [], [])
     seen: dict[str, str] = {}
     for where, record in records:
-        try:
-            if isinstance(record, ValueError):
-                raise record
-            clip = _clip(record, folder)
-            key = clip.video_id.casefold()
-            if key in seen:
-                given = f"video_id {clip.video_id!r}" if record.get("id") or record.get("video_id") else "this clip"
-                raise ValueError(f"{given} is already taken by {seen[key]}")
-        except ValueError as error:
-            index.refused.append(Refusal(where, str(error)))
-            continue
-        seen[key] = where
-        index.clips.append(clip)
-        if clip.bbox is None and record.get("bbox") is not None:
-            reason = f"bbox {fields.short(record['bbox'])} of {clip.video_id} encloses nothing; kept without it"
-            index.adjusted.append(Refusal(where, reason))
+        take(index, seen, where, record, partial(_clip, record, folder))
     return usable(path, index)
 
 
 def _clip(record: Any, folder: Path) -> Clip:
+    if isinstance(record, ValueError):  # its line could not be read
+        raise record
     if not isinstance(record, dict):
         raise ValueError(f"a {fields.kind(record)} where a clip belongs")
     entry: dict[str, Any] = {}

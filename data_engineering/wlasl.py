@@ -4,12 +4,15 @@ The index is a list of {gloss, instances: [{video_id, split, signer_id, url, bbo
 et al., WACV 2020). One bad entry never stops the others.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from data_engineering import fields
+from data_engineering.clip import Clip
 from data_engineering.errors import ConfigError
 from data_engineering.index_file import Index, Refusal, load_json, usable
+from data_engineering.intake import take
 
 
 def read_index(path: Path) -> Index:
@@ -53,7 +56,7 @@ def read_entries(path: Path, entries: Any) -> Index:
             index.refused.append(Refusal(where, str(error)))
             continue
         for position, instance in enumerate(instances):
-            _read_instance(gloss, instance, f"{where}.instances[{position}]", seen, index)
+            take(index, seen, f"{where}.instances[{position}]", instance, partial(_clip, gloss, instance))
     return usable(path, index)
 
 
@@ -69,24 +72,10 @@ def _entry(entry: Any) -> tuple[str, list[Any]]:
         raise ValueError(f"{error}; its {len(instances)} instances are left out") from None
 
 
-def _read_instance(gloss: str, instance: Any, where: str, seen: dict[str, str], index: Index) -> None:
-    """Appends one instance to the index's clips or to its refused."""
-    try:
-        if not isinstance(instance, dict):
-            raise ValueError(f"a {fields.kind(instance)} where an instance belongs")
-        clip = fields.clip_of(gloss, instance, fields.video_id(instance))
-        # Without case: some file systems would give "a1" and "A1" one file.
-        key = clip.video_id.casefold()
-        if key in seen:
-            raise ValueError(f"video_id {clip.video_id!r} is already taken by {seen[key]}")
-    except ValueError as error:
-        index.refused.append(Refusal(where, str(error)))
-        return
-    seen[key] = where
-    index.clips.append(clip)
-    if clip.bbox is None and instance.get("bbox") is not None:
-        reason = f"bbox {instance['bbox']} of {clip.video_id} encloses nothing; kept without it"
-        index.adjusted.append(Refusal(where, reason))
+def _clip(gloss: str, instance: Any) -> Clip:
+    if not isinstance(instance, dict):
+        raise ValueError(f"a {fields.kind(instance)} where an instance belongs")
+    return fields.clip_of(gloss, instance, fields.video_id(instance))
 
 
 def _not_wlasl(path: Path, found: str) -> str:
