@@ -11,9 +11,9 @@ import numpy as np
 
 from data_engineering.container import open_container, video_stream
 from data_engineering.reasons import ClipError
+from data_engineering.rows import row_clip_frames
 from data_engineering.settings import PreprocessSettings
 from data_engineering.sniff import check_file, sniff
-from data_engineering.video import clip_frames
 
 WITH_A_FRAME = frozenset({"truncated", "too_short", "frozen", "black", "undecodable"})
 """Reasons under which a frame may be left to look at."""
@@ -25,16 +25,7 @@ _THUMBNAILS, _BYTES = 5, 32
 def thumbnails(job: tuple[Mapping[str, Any], PreprocessSettings]) -> list[str]:
     """Returns a few small frames of a validated row as `data:` URIs; runs in a worker."""
     row, settings = job
-    media = row["media"]
-    frames, _ = clip_frames(
-        Path(row["video_path"]),
-        bbox=row["bbox"],
-        motion=media["motion"],
-        start=media["start"],
-        end=media["end"],
-        num_frames=_THUMBNAILS,
-        preprocess=settings,
-    )
+    frames, _ = row_clip_frames(row, _THUMBNAILS, settings)
     return [_jpeg(frame) for frame in frames]
 
 

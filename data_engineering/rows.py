@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data_engineering.clip import Manifests, read_json, video_path
 from data_engineering.errors import RunError
 from data_engineering.settings import PreprocessSettings
@@ -29,6 +31,23 @@ def validated_rows(root: Path) -> list[dict[str, Any]]:
     return [{**row, "video_path": row.get("own_file") or str(video_path(root, row["video_id"]))} for row in rows]
 
 
+def row_clip_frames(
+    manifest_row: Mapping[str, Any], num_frames: int, settings: PreprocessSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """`clip_frames` of a row of wlasl_validated.json, T being `num_frames`."""
+    media = manifest_row["media"]
+    return clip_frames(
+        Path(manifest_row["video_path"]),
+        bbox=manifest_row["bbox"],
+        motion=media["motion"],
+        start=media["start"],
+        end=media["end"],
+        num_frames=num_frames,
+        preprocess=settings,
+        surveyed=media,
+    )
+
+
 def decode_row(manifest_row: Mapping[str, Any], settings: PreprocessSettings) -> dict[str, Any]:
     """Decodes a validated clip into a dataset row.
 
@@ -43,17 +62,7 @@ def decode_row(manifest_row: Mapping[str, Any], settings: PreprocessSettings) ->
     Raises:
         ClipError: The file cannot be read any more.
     """
-    media = manifest_row["media"]
-    frames, timestamps = clip_frames(
-        Path(manifest_row["video_path"]),
-        bbox=manifest_row["bbox"],
-        motion=media["motion"],
-        start=media["start"],
-        end=media["end"],
-        num_frames=settings.stored_frames or settings.num_frames,
-        preprocess=settings,
-        surveyed=media,
-    )
+    frames, timestamps = row_clip_frames(manifest_row, settings.stored_frames or settings.num_frames, settings)
     return {
         "clip_id": manifest_row["video_id"],
         "gloss": manifest_row["gloss"],
