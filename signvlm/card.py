@@ -12,7 +12,6 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from ruamel.yaml import YAML, YAMLError
 
 from data_engineering.clip import read_json
@@ -20,6 +19,7 @@ from data_engineering.errors import RunError
 from signvlm.calibration import FILE as CALIBRATION
 from signvlm.config import shipped
 from signvlm.evaluation.summary import bracket, percent
+from signvlm.templating import markdown
 
 RESULTS = "evaluation_results.json"
 _FIGURES = {"top1": "top-1 accuracy", "top5": "top-5 accuracy", "per_class_top1": "mean per-class top-1 accuracy"}
@@ -116,14 +116,8 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
         base=_quoted(shown_base) + (f", revision={_quoted(str(revision))}" if revision and on_hub else ""),
         prompt=_quoted(str(model.get("prompt", "Which sign is this?"))),
     )
-    templates = Environment(
-        loader=PackageLoader("signvlm"),
-        autoescape=False,  # noqa: S701  Markdown; the Hub sanitises the HTML that it makes of it
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    text = templates.get_template("card.md.j2").render(
+    template = markdown().get_template("card.md.j2")
+    text = template.render(
         title=title,
         adapter=bool(adapter),
         base=shown_base,

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import DatasetCardData
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from data_engineering.clip import SPLITS, Manifests, read_json
 from data_engineering.errors import ConfigError
 from data_engineering.settings import DataSettings
 from signvlm.card import shared_between_splits, terms
 from signvlm.hub import without_paths
+from signvlm.templating import markdown
 from signvlm.upload import CARD, Upload, check_name, send, sizes
 
 NEXT = "run `signvlm validate`"
@@ -102,14 +102,8 @@ def _card(found: dict[str, Any], data: DataSettings, repo: str) -> str:
         task_categories=["video-classification"],
         tags=["sign-language", "sign-language-recognition", "signvlm", *(["wlasl"] if wlasl else [])],
     )
-    templates = Environment(
-        loader=PackageLoader("signvlm"),
-        autoescape=False,  # noqa: S701  Markdown; the Hub sanitises the HTML that it makes of it
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    text = templates.get_template("manifest.md.j2").render(
+    template = markdown().get_template("manifest.md.j2")
+    text = template.render(
         title=repo,
         index=data.index.name,
         terms=said,

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from data_engineering.clip import SPLITS
 from signvlm.evaluation import charts, digest, summary
 from signvlm.evaluation.pictures import Filmstrips
+from signvlm.templating import html
 
 _MODE_NAMES = {
     "exact": ("exact ranking", "Exact ranking of the whole glossary"),
@@ -35,13 +35,7 @@ def render(results: Mapping[str, Any], frames: Callable[[str], np.ndarray | None
     figures = results["summary"][mode]
     leakage = run.get("leakage") or {}
     films = Filmstrips(frames) if budget is None else Filmstrips(frames, budget)
-    environment = Environment(
-        loader=PackageLoader("signvlm.evaluation"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html()
     environment.filters |= {
         "percent": summary.percent,
         "bracket": summary.bracket,

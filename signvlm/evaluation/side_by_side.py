@@ -5,10 +5,9 @@ signvlm compare data/wlasl/runs/first data/wlasl/runs/second --out comparison.ht
 
 import math
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from signvlm.evaluation.compare import Comparison
 from signvlm.evaluation.summary import bracket, grid, percent, size
+from signvlm.templating import html
 
 
 def text(comparison: Comparison) -> str:
@@ -44,13 +43,7 @@ def text(comparison: Comparison) -> str:
 
 def page(comparison: Comparison) -> str:
     """Returns the comparison as a page that opens from a file, without a network, and escapes everything."""
-    environment = Environment(
-        loader=PackageLoader("signvlm.evaluation"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html()
     environment.filters |= {"percent": percent, "bracket": bracket, "bytes": size, "points": points, "p": p_value}
     reach = max(max(abs(end) for end in test.found.interval[:2]) for test in comparison.tests) or 1.0
     return environment.get_template("compare.html.j2").render(
