@@ -16,15 +16,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import (
-    InternVLConfig,
-    InternVLForConditionalGeneration,
-    InternVLProcessor,
-    InternVLVisionConfig,
-    Qwen3Config,
-)
+from transformers import InternVLForConditionalGeneration, InternVLProcessor
 
-from signvlm.vlm.tiny import make_processor
+from signvlm.vlm import tiny
 
 FRAMES = 8
 PROMPT = "Which sign is this? Answer with its gloss."
@@ -37,7 +31,7 @@ class Shape:
 
     Attributes:
         vision: InternVLVisionConfig keys.
-        text: Qwen3Config keys; `vocab_size` 0 stands for as many as the tokenizer has.
+        text: Qwen3Config keys.
         tokens: Visual tokens a frame.
     """
 
@@ -52,28 +46,7 @@ class Shape:
 
 
 SHAPES = {
-    "tiny": Shape(
-        vision={
-            "hidden_size": 128,
-            "num_hidden_layers": 4,
-            "num_attention_heads": 4,
-            "intermediate_size": 384,
-            "image_size": 64,
-            "patch_size": 8,
-            "layer_scale_init_value": 1.0,
-            "use_qk_norm": False,
-        },
-        text={
-            "vocab_size": 640,
-            "hidden_size": 128,
-            "num_hidden_layers": 4,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "head_dim": 32,
-            "intermediate_size": 384,
-        },
-        tokens=4,
-    ),
+    "tiny": Shape(vision=tiny.VISION, text={**tiny.TEXT, "vocab_size": 640}, tokens=4),
     "mid": Shape(
         vision={
             "hidden_size": 384,
@@ -128,7 +101,7 @@ def build_processor(shape: Shape) -> InternVLProcessor:
         for path in sources
         if not {"site-packages", "test", "idlelib"} & set(path.parts)
     ]
-    processor = make_processor([*prose, *[PROMPT] * 20], min(TEXTS, shape.text["vocab_size"]), shape.image_size)
+    processor = tiny.make_processor([*prose, *[PROMPT] * 20], min(TEXTS, shape.text["vocab_size"]), shape.image_size)
     processor.image_seq_length = shape.tokens
     return processor
 
@@ -137,28 +110,12 @@ def build_model(
     shape: Shape, processor: InternVLProcessor, dtype: torch.dtype = torch.float32, device: str = "cpu", seed: int = 0
 ) -> InternVLForConditionalGeneration:
     """Builds a shape's model, its weights drawn from `seed`."""
-    tokenizer = processor.tokenizer
-    config = InternVLConfig(
-        vision_config=InternVLVisionConfig(**shape.vision),
-        text_config=Qwen3Config(
-            **shape.text,
-            max_position_embeddings=8192,
-            tie_word_embeddings=True,
-            bos_token_id=None,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        ).to_dict(),
-        image_token_id=processor.image_token_id,
-        image_seq_length=shape.tokens,
-        downsample_ratio=_downsample(shape),
-        tie_word_embeddings=True,
-        dtype=dtype,
-    )
+    text = {"max_position_embeddings": 8192, **shape.text}
+    config = tiny.internvl_config(processor, shape.vision, text, _downsample(shape))
     torch.manual_seed(seed)
     with torch.device(device):
         model = InternVLForConditionalGeneration._from_config(config, dtype=dtype)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    tiny.end_answers(model, processor)
     return model.eval()
 
 

@@ -4,8 +4,9 @@ What the tests and the shipped tiny base are made of. Every class is the real on
 trains on a CPU in minutes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -23,6 +24,25 @@ from transformers import (
 IMAGE_SIZE = 64  # pixels of a frame's side
 PATCH_SIZE = 8  # pixels; a hand is about 10 px wide, and coarser patches were seen to blur its fingers
 DOWNSAMPLE = 0.25  # 8 x 8 patches become 2 x 2 tokens a frame
+VISION = {
+    "hidden_size": 128,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "intermediate_size": 384,
+    "image_size": IMAGE_SIZE,
+    "patch_size": PATCH_SIZE,
+    "layer_scale_init_value": 1.0,  # 0.1 suits 24 layers, not 4
+    "use_qk_norm": False,
+}
+TEXT = {
+    "hidden_size": 128,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 32,
+    "intermediate_size": 384,
+    "max_position_embeddings": 2048,
+}
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 VISUAL_TOKENS = {
     "start_image_token": "<img>",
@@ -86,30 +106,22 @@ def make_processor(corpus: Iterable[str], vocabulary: int = 768, image_size: int
     )
 
 
-def make_model(processor: InternVLProcessor, seed: int = 0) -> InternVLForConditionalGeneration:
-    """Builds the model that goes with a processor, weights drawn from `seed`, in float32."""
+def internvl_config(
+    processor: InternVLProcessor, vision: Mapping[str, Any], text: Mapping[str, Any], downsample: float
+) -> InternVLConfig:
+    """Returns the configuration of an InternVL that goes with a processor.
+
+    Args:
+        processor: Gives the tokens' ids and how many a frame takes.
+        vision: InternVLVisionConfig keys.
+        text: Qwen3Config keys.
+        downsample: What turns a frame's patches into its tokens, a side.
+    """
     tokenizer = processor.tokenizer
-    image_size = processor.video_processor.size["height"]
-    config = InternVLConfig(
-        vision_config=InternVLVisionConfig(
-            hidden_size=128,
-            num_hidden_layers=4,
-            num_attention_heads=4,
-            intermediate_size=384,
-            image_size=image_size,
-            patch_size=PATCH_SIZE,
-            layer_scale_init_value=1.0,  # 0.1 suits 24 layers, not 4
-            use_qk_norm=False,
-        ),
+    return InternVLConfig(
+        vision_config=InternVLVisionConfig(**vision),
         text_config=Qwen3Config(
-            vocab_size=len(tokenizer),
-            hidden_size=128,
-            num_hidden_layers=4,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            head_dim=32,
-            intermediate_size=384,
-            max_position_embeddings=2048,
+            **text,
             tie_word_embeddings=True,
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
@@ -117,13 +129,24 @@ def make_model(processor: InternVLProcessor, seed: int = 0) -> InternVLForCondit
         ).to_dict(),
         image_token_id=processor.image_token_id,
         image_seq_length=processor.image_seq_length,
-        downsample_ratio=DOWNSAMPLE,
+        downsample_ratio=downsample,
         tie_word_embeddings=True,
     )
+
+
+def end_answers(model: InternVLForConditionalGeneration, processor: InternVLProcessor) -> None:
+    """Tells a model's `generate` which tokens end and pad an answer."""
+    model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
+    model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
+
+
+def make_model(processor: InternVLProcessor, seed: int = 0) -> InternVLForConditionalGeneration:
+    """Builds the model that goes with a processor, weights drawn from `seed`, in float32."""
+    vision = {**VISION, "image_size": processor.video_processor.size["height"]}
+    text = {**TEXT, "vocab_size": len(processor.tokenizer)}
     torch.manual_seed(seed)
-    model = InternVLForConditionalGeneration(config)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model = InternVLForConditionalGeneration(internvl_config(processor, vision, text, DOWNSAMPLE))
+    end_answers(model, processor)
     return model
 
 
