@@ -8,7 +8,7 @@ from typing import Any
 from data_engineering.clip import SPLITS, Clip
 from data_engineering.evidence import first_bytes
 from data_engineering.health_figures import copies, few_clips, measures, signers
-from data_engineering.splits import leakage
+from data_engineering.splits import leakage, same_files
 from data_engineering.stage import Expected
 
 # A host that is gone answers every address with one and the same body.
@@ -41,7 +41,7 @@ def summary(
         sources[by_source[clip.video_id]][state] += 1
         splits[clip.split][state] += 1
     covered = {row["gloss"] for row in rows}
-    bodies = Counter(row["media"]["sha256"] for row in rows)
+    bodies = same_files({row["video_id"]: row["media"] for row in rows})
     notes = [*wanted.notes, *_told(rows)]
     if strays:
         named = ", ".join(strays[:5]) + (", ..." if len(strays) > 5 else "")
@@ -49,7 +49,11 @@ def summary(
     for word, near in wanted.unmatched:
         notes.append(f"glossary word {word!r} is not in the index; nearest: {', '.join(near) or 'none'}")
     notes += [f"index entry {entry.where}: {entry.reason}" for entry in wanted.adjusted]
-    notes += [f"{n} clips are one identical file ({digest[:12]})" for digest, n in bodies.items() if n > _ONE_BODY]
+    notes += [
+        f"{len(ids)} clips are one and the same stretch of one file: {', '.join(ids[:_NAMED])}, ..."
+        for ids in bodies
+        if len(ids) > _ONE_BODY
+    ]
     without = [gloss for gloss in wanted.glosses if gloss not in covered]
     return {
         "counts": {

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_engineering.clip import SPLITS, Clip
 from data_engineering.perceptual import look_alikes
-from data_engineering.splits import same_cut
+from data_engineering.splits import file_key, same_cut
 
 FEW = 5
 """A gloss with fewer usable clips is listed: one to validate with, one to test with, three to learn from."""
@@ -52,7 +52,7 @@ def copies(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found: dict[tuple[str, ...], str] = {}
     by_id = {row["video_id"]: row for row in rows}
     for how, groups in (
-        ("file", _groups(rows, lambda row: (row["media"]["sha256"], row["media"]["start"], row["media"]["end"]))),
+        ("file", _groups(rows, lambda row: file_key(row["media"]))),
         ("cut", _groups(rows, same_cut)),
         ("looks", look_alikes({video_id: row["media"]["looks"] for video_id, row in by_id.items()})),
     ):

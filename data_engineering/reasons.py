@@ -1,23 +1,26 @@
 """Why a clip cannot be used: one exception, one table of reason codes, each with its remedy."""
 
+# The same words for what came from a host and for clips of one's own.
+_AGAIN = "delete it and run download again, or put a whole copy in its place."
+
 REMEDIES = {
     "absent": "No file of that name; check the path, or run download again.",
-    "not_a_file": "A folder, a pipe or a broken link lies where the clip should be; delete it and run download again.",
+    "not_a_file": f"A folder, a pipe or a broken link lies where the clip should be; {_AGAIN}",
     "outside_root": "The file is a link that leaves the data root; put the clip itself into raw_videos.",
     "unreadable": "The file exists but cannot be read; check its permissions and the disk.",
-    "empty": "The file has no bytes; delete it and run download again.",
+    "empty": f"The file has no bytes; {_AGAIN}",
     "html": "The host answered with a web page; the clip is gone, needs a login, or must be fetched by hand.",
     "playlist": "The file only points at other files; fetch the video it names and put that in its place.",
-    "not_video": "The file is no known video container; delete it and run download again.",
-    "moov_missing": "The MP4's index was never written, so the download broke off; delete it and run download again.",
-    "truncated": "The file ends before its clip does; delete it and run download again.",
+    "not_video": f"The file is no known video container; {_AGAIN}",
+    "moov_missing": f"The MP4's index was never written, so the download broke off; {_AGAIN}",
+    "truncated": f"The file ends before its clip does; {_AGAIN}",
     "no_video_stream": "The file holds sound only; look for another copy of the clip.",
     "no_frames": "The container holds no frame that decodes; look for another copy of the clip.",
     "too_short": "Fewer frames than validate.min_frames or too few seconds are left; look at it, or lower the key.",
     "frozen": "Every frame of the kept range is the same picture; look for another copy of the clip.",
     "black": "Every frame of the kept range is black; look for another copy of the clip.",
     "too_large": "The clip is beyond a limit of the validate section; raise that limit if you trust the file.",
-    "undecodable": "The codec or its data is broken; play the file, re-encode it, or delete it and download again.",
+    "undecodable": f"The codec or its data is broken; play the file, re-encode it, or {_AGAIN}",
     "timeout": "Decoding took longer than validate.timeout; raise that on a busy machine, or leave the file out.",
     "memory": "Decoding needed more than validate.max_memory; raise it if you trust the file.",
     "crashed": "The decoder itself died on this file; re-encode it or leave it out.",

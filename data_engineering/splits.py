@@ -112,11 +112,12 @@ def same_files(media: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
     """
     groups: dict[Hashable, list[str]] = defaultdict(list)
     for video_id, found in media.items():
-        groups[_file_key(found)].append(video_id)
+        groups[file_key(found)].append(video_id)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _file_key(found: Mapping[str, Any]) -> Hashable:
+def file_key(found: Mapping[str, Any]) -> Hashable:
+    """Returns what clips that are one stretch of one file share, of what validation found of each: `media`."""
     return found["sha256"], found.get("start"), found.get("end")
 
 
@@ -152,7 +153,7 @@ def leakage(clips_or_rows: Iterable[Clip | Mapping[str, Any]]) -> dict[str, Any]
         "test_by_train_signers": sum(r["split"] == "test" and r["signer_id"] in signers["train"] for r in records),
         "signer_unknown": len(records) - len(named),
         "same_cut": _alike((same_cut(r), r) for r in records),
-        "same_file": {**_alike((_file_key(r["media"]), r) for r in hashed), "hashed": len(hashed)},
+        "same_file": {**_alike((file_key(r["media"]), r) for r in hashed), "hashed": len(hashed)},
         "same_looks": {**_alike((looks.get(r["video_id"], r["video_id"]), r) for r in seen), "hashed": len(seen)},
     }
 
