@@ -21,6 +21,7 @@ from data_engineering.shipped import shipped
 
 _IGNORED = re.compile(r"[\s\-‐‑_'’‘ʼ`]+")  # noqa: RUF001  the dashes and apostrophes people type
 _FIRST = re.compile(r"first-(\d{1,9})")
+_NUMBER = re.compile(r"^\d+\t+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def match_key(word: str) -> str:
 def read_words(path: Path) -> list[str]:
     """Reads a glossary file: its words in order.
 
-    YAML scalars are taken as written, so that the signs no, yes, on, true and 1 stay words.
+    Of a class list (WLASL's wlasl_class_list.txt, lines of a number, a tab and a gloss) the glosses are taken. YAML
+    scalars are taken as written, so that the signs no, yes, on, true and 1 stay words.
 
     Raises:
         ConfigError: The file is missing, unreadable, or holds something else than words.
@@ -101,7 +103,8 @@ def read_words(path: Path) -> list[str]:
     if path.suffix.lower() in (".yaml", ".yml", ".json"):
         words = _yaml_words(path, text)
     else:
-        words = [word for line in text.splitlines() if (word := line.partition("#")[0].strip())]
+        lines = (_NUMBER.sub("", line.partition("#")[0]) for line in text.splitlines())
+        words = [word for line in lines if (word := line.strip())]
     if not words:
         raise ConfigError(f"data.glossary: {path} holds no word; write one gloss a line")
     if bad := [word for word in words if not word.isprintable() or not match_key(word)]:

@@ -131,3 +131,9 @@ def test_282_of_its_words_are_glosses_of_wlasl() -> None:
     selection = select(read_index(path).clips, "core")
     assert (len(selection.glosses), len(selection.clips), len(selection.unmatched)) == (282, 3990, 37)
     assert ("SURPRISED", ("surprise", "sunrise", "surrender")) in selection.unmatched
+
+
+def test_a_class_list_names_its_glosses_without_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "wlasl_class_list.txt"
+    path.write_text("0\tbook\n1\tthank you\n2\t1\n3 d\n", encoding="utf-8")
+    assert read_words(path) == ["book", "thank you", "1", "3 d"]
