@@ -26,6 +26,19 @@ def contact_sheet(rows: Sequence[tuple[str, np.ndarray]], path: Path, *, tile: i
     Raises:
         RunError: The file cannot be written.
     """
+    buffer = io.BytesIO()
+    draw_sheet(rows, tile=tile).save(buffer, format="PNG", optimize=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.part")
+        temporary.write_bytes(buffer.getvalue())
+        temporary.replace(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}); free space or choose another folder") from error
+
+
+def draw_sheet(rows: Sequence[tuple[str, np.ndarray]], *, tile: int) -> Image.Image:
+    """Draws what `contact_sheet` writes."""
     strips = [np.concatenate([_tile(frame, tile) for frame in frames], axis=1) for _, frames in rows]
     width = max((strip.shape[1] for strip in strips), default=tile)
     sheet = Image.new("RGB", (width + _GAP, len(rows) * (tile + _CAPTION + _GAP) + _GAP), _PAPER)
@@ -35,15 +48,7 @@ def contact_sheet(rows: Sequence[tuple[str, np.ndarray]], path: Path, *, tile: i
         top = index * (tile + _CAPTION + _GAP) + _GAP
         draw.text((_GAP, top), caption, fill=_INK, font=font)
         sheet.paste(Image.fromarray(strip), (_GAP, top + _CAPTION))
-    buffer = io.BytesIO()
-    sheet.save(buffer, format="PNG", optimize=True)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.part")
-        temporary.write_bytes(buffer.getvalue())
-        temporary.replace(path)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror}); free space or choose another folder") from error
+    return sheet
 
 
 def _tile(frame: np.ndarray, height: int) -> np.ndarray:

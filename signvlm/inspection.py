@@ -15,10 +15,9 @@ from signvlm.config import Config
 from signvlm.corpus import load_corpus, require
 from signvlm.passthrough import check_passthrough
 from signvlm.vlm.collator import IGNORED, VideoCollator
-from signvlm.vlm.examples import as_examples
+from signvlm.vlm.examples import UnreadableClipsError, as_examples
 from signvlm.vlm.model import load_processor
 from signvlm.vlm.prompt import check_frame_size
-from signvlm.vlm.trainer import UnreadableClipsError
 
 
 def inspect(config: Config, count: int) -> tuple[list[str], Path]:

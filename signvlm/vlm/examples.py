@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
+from data_engineering.errors import RunError
 from data_engineering.frames import row_frames
 from data_engineering.reasons import ClipError
 from data_engineering.rows import decode_row
@@ -13,6 +14,14 @@ from data_engineering.settings import PreprocessSettings
 from signvlm.augmentation import augmenter
 from signvlm.config import AugmentationSettings
 from signvlm.sampling import choose_frames
+
+
+class UnreadableClipsError(RunError):
+    """Clips that could not be read in training: [(clip_id, reason code, detail)]."""
+
+    def __init__(self, clips: list[tuple[str, str, str]]) -> None:
+        self.clips = clips
+        super().__init__("; ".join(f"{clip}: {reason} ({detail})" for clip, reason, detail in clips))
 
 
 def as_examples(

@@ -1,0 +1,171 @@
+"""Which model is kept: each evaluation ranks the validation clips exactly, and the best top-1 wins, ties by loss.
+
+The ranking gives the loss too: a clip's loss is what the ranking scored its own gloss with. So one pass over the
+validation clips does, and several processes share it without counting a clip twice or not at all.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from datasets import Dataset
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from data_engineering.errors import ConfigError
+from signvlm import processes
+from signvlm.corpus import Corpus
+from signvlm.vlm.examples import UnreadableClipsError
+
+SCORE = "eval_selection"  # what transformers' trainer compares; never shown
+_DIGITS = 4  # of a loss: a smaller gain is none
+LogProbs = Callable[[Sequence[Mapping[str, Any]]], np.ndarray]
+
+
+class Asked(NamedTuple):
+    """How one clip was ranked.
+
+    Attributes:
+        number: The clip's place in the dataset.
+        best: Which gloss came first.
+        place: Its gloss's place in the ranking, from 0.
+        log_prob: Its gloss's log-probability, in nats.
+        tokens: The tokens of its gloss, the end token included.
+    """
+
+    number: int
+    best: int
+    place: int
+    log_prob: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """What a ranking of clips came to.
+
+    Attributes:
+        clips: How many there were.
+        top1: Share whose gloss came first.
+        top5: Share whose gloss was among the first five.
+        loss: Cross-entropy a supervised token, in nats: the training's loss without smoothing.
+    """
+
+    clips: int
+    top1: float
+    top5: float
+    loss: float
+
+    @classmethod
+    def of(cls, asked: Sequence[Asked]) -> "Ranked":
+        """Sums up."""
+        count = len(asked)
+        return cls(
+            clips=count,
+            top1=sum(clip.place < 1 for clip in asked) / count,
+            top5=sum(clip.place < 5 for clip in asked) / count,
+            loss=-sum(clip.log_prob for clip in asked) / sum(clip.tokens for clip in asked),
+        )
+
+
+def rank_clips(
+    log_probs: LogProbs,
+    answers: Mapping[str, int],
+    examples: Dataset,
+    batch_size: int,
+    between: Callable[[], None] = lambda: None,
+) -> list[Asked]:
+    """Ranks the glossary for every clip; several processes take a share each, and all get the whole.
+
+    Args:
+        log_probs: Scores every gloss for some examples: float32 (B, G), in the order of `answers`.
+        answers: {gloss: its number of tokens}.
+        examples: As `as_examples` returns them.
+        batch_size: Clips ranked together.
+        between: Called after each batch.
+
+    Raises:
+        UnreadableClipsError: A clip cannot be read.
+    """
+    column = {gloss: number for number, gloss in enumerate(answers)}
+    mine = range(processes.rank(), len(examples), processes.count())
+    asked = []
+    for start in range(0, len(mine), batch_size):
+        indices = mine[start : start + batch_size]
+        batch = [examples[index] for index in indices]
+        unreadable = [(example["clip_id"], *example["error"]) for example in batch if example["error"]]
+        if unreadable:
+            raise UnreadableClipsError(unreadable)
+        for index, example, scores in zip(indices, batch, log_probs(batch), strict=True):
+            right = column[example["gloss"]]
+            # Equal scores count as argmax would count them: the first of the glossary wins. Not a number beats nothing.
+            ahead = int((scores > scores[right]).sum() + (scores[:right] == scores[right]).sum())
+            place = ahead if np.isfinite(scores[right]) else len(scores)
+            asked.append(Asked(index, int(scores.argmax()), place, float(scores[right]), answers[example["gloss"]]))
+        between()
+    everything = sorted(processes.gathered(asked))
+    if [clip.number for clip in everything] != list(range(len(examples))):
+        raise AssertionError("the processes did not rank every clip once")
+    return everything
+
+
+def selection_score(ranked: Ranked) -> float:
+    """Returns a number that is larger for a better top-1 and, where that is the same, for a lower loss.
+
+    One clip more is worth 1 / clips, and no loss is worth more than half of it.
+    """
+    loss = round(ranked.loss, _DIGITS) if math.isfinite(ranked.loss) else math.inf
+    return ranked.top1 + 0.5 / ranked.clips / (1 + max(0.0, loss))
+
+
+def without_gain(history: Iterable[Mapping[str, Any]], metric: str) -> int:
+    """Returns how many evaluations have passed since the best one.
+
+    Args:
+        history: The trainer's log, which a resumed run goes on with.
+        metric: `top1` (ties by loss) or `loss`.
+    """
+    best, since = None, 0
+    for entry in history:
+        if "eval_loss" not in entry:
+            continue
+        loss = -round(entry["eval_loss"], _DIGITS)
+        value = (entry["eval_top1"], loss) if metric == "top1" else (loss,)
+        since += 1
+        if best is None or value > best:
+            best, since = value, 0
+    return since
+
+
+class Patience(TrainerCallback):
+    """Stops a training that no longer gains."""
+
+    def __init__(self, metric: str, evaluations: int) -> None:
+        """Args: metric: `top1` or `loss`. evaluations: how many without gain end it."""
+        self.metric = metric
+        self.evaluations = evaluations
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Called after each evaluation, when it is in the log."""
+        if without_gain(state.log_history, self.metric) >= self.evaluations:
+            control.should_training_stop = True
+
+
+def check_held_out(corpus: Corpus) -> None:
+    """Refuses to select a model on clips that it is to be tested on.
+
+    Raises:
+        ConfigError: A validation clip is a test clip too.
+    """
+    ids = {}
+    for split in ("validation", "test"):
+        rows = corpus.rows[split]
+        ids[split] = set(rows["clip_id" if "clip_id" in rows.column_names else "video_id"])
+    both = sorted(ids["validation"] & ids["test"])
+    if both:
+        raise ConfigError(
+            f"data.split: {len(both)} validation clips are test clips too, e.g. {both[0]}, and no model is selected on "
+            "the clips that test it; run `signvlm validate` and `signvlm preprocess` with a split of your own, "
+            "or data.split=signer"
+        )
