@@ -28,12 +28,12 @@ from signvlm.corpus import Corpus, load_corpus
 from signvlm.demo import demo
 from signvlm.eval import evaluate_checkpoint
 from signvlm.train import choose_hardware, train
-from signvlm.vlm.collator import IGNORED, VideoCollator
+from signvlm.vlm.collator import VideoCollator
 from signvlm.vlm.examples import as_examples
+from signvlm.vlm.loss import answer_logits, answer_loss
 from signvlm.vlm.pretrain_clips import corpus as tokenizer_corpus
 from signvlm.vlm.recognizer import VLMRecognizer
 from signvlm.vlm.tiny import save_tiny
-from signvlm.vlm.trainer import answer_loss
 
 LEARNING_RATE = 1e-3  # of all weights from random: what the base itself was pre-trained with
 
@@ -132,9 +132,7 @@ def train_all_weights(model: torch.nn.Module, processor: object, epochs: int, co
         for _ in range(epochs):
             for batch in batches:
                 labels = batch.pop("labels")
-                width = int((labels != IGNORED).any(dim=0).sum())
-                logits = model(**batch, logits_to_keep=width + 1, use_cache=False).logits
-                loss = answer_loss(logits, labels, label_smoothing=0.0)
+                loss = answer_loss(answer_logits(model, batch, labels), labels)
                 optimizer.zero_grad()
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -63,11 +63,14 @@ class LossSettings(Section):
     """The training loss.
 
     Attributes:
-        label_smoothing: Probability mass spread evenly over the vocabulary (Szegedy et al. 2016, section 7); in
-            training only, so that validation losses compare.
+        label_smoothing: Probability mass taken from the right token and spread evenly (Szegedy et al. 2016, section 7);
+            in training only, so that validation losses compare.
+        smooth_over: `vocabulary` spreads it over every token, which moves mass out of the glossary; `glossary` over
+            what may follow in the glossary after the answer's tokens so far, and not at all where one token alone may.
     """
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    smooth_over: Literal["vocabulary", "glossary"] = "vocabulary"
 
 
 class AugmentationSettings(Section):

@@ -36,13 +36,14 @@ from signvlm.passthrough import FIXED_TRAINING, check_passthrough
 from signvlm.runs import fresh_run, resumable_run
 from signvlm.vlm.bundle import save_bundle
 from signvlm.vlm.collator import IGNORED, VideoCollator
-from signvlm.vlm.examples import as_examples
+from signvlm.vlm.examples import UnreadableClipsError, as_examples
 from signvlm.vlm.interrupt import Interrupt
+from signvlm.vlm.loss import Smoothing
 from signvlm.vlm.model import add_adapters, count_parameters, load_base, torch_device, unwrap
 from signvlm.vlm.progress import TrainingBar
 from signvlm.vlm.prompt import check_frame_size
 from signvlm.vlm.recognizer import VLMRecognizer
-from signvlm.vlm.trainer import SelectByRanking, SignTrainer, UnreadableClipsError
+from signvlm.vlm.trainer import SelectByRanking, SignTrainer
 
 VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes", "datasets")
 
@@ -116,7 +117,10 @@ def train(config: Config, *, resume: bool = False) -> Training:
         eval_dataset=held_out,
         data_collator=collator,
         processing_class=processor,
-        label_smoothing=config.loss.label_smoothing,
+        smoothing=Smoothing(
+            config.loss.label_smoothing,
+            recognizer.tree.following() if config.loss.smooth_over == "glossary" else None,
+        ),
         projector_learning_rate=config.model.projector_learning_rate,
         companions={"glossary.json": json.dumps(corpus.glossary), "config.yaml": config.to_yaml()},
         callbacks=[TensorBoardCallback(SummaryWriter(logs))],

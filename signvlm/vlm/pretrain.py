@@ -26,11 +26,11 @@ from transformers import InternVLForConditionalGeneration, InternVLProcessor, ge
 
 from data_engineering.clip import write_json
 from signvlm.config import PROMPT
-from signvlm.vlm.collator import IGNORED, VideoCollator
+from signvlm.vlm.collator import VideoCollator
+from signvlm.vlm.loss import answer_logits, answer_loss
 from signvlm.vlm.pretrain_clips import DESCRIBE, FAMILY, FreshClips, corpus, description, families, invented
 from signvlm.vlm.prompt import encode_prompts
 from signvlm.vlm.tiny import make_model, make_processor
-from signvlm.vlm.trainer import answer_loss
 
 BATCH_SIZE = 24  # clips
 LEARNING_RATE = 1e-3
@@ -183,12 +183,9 @@ class Pretraining:
         """The loss of a batch whose `pixel_values` became `features`."""
         labels = batch.pop("labels").to(self.device)
         inputs = {key: value.to(self.device) for key, value in batch.items() if key != "pixel_values"}
-        width = int((labels != IGNORED).any(dim=0).sum())
         with self._half_precision():
-            logits = self.model(
-                **inputs, mm_encoder_outputs=_encoded(features), logits_to_keep=width + 1, use_cache=False
-            ).logits
-        return answer_loss(logits, labels, label_smoothing=0.0)
+            logits = answer_logits(self.model, inputs | {"mm_encoder_outputs": _encoded(features)}, labels)
+        return answer_loss(logits, labels)
 
     def _keypoint_loss(
         self, features: torch.Tensor, clips: list[dict[str, Any]]

@@ -11,55 +11,20 @@ from typing import Any
 
 import psutil
 import torch
-from torch.nn import functional
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl import SFTTrainer
 
 from data_engineering.clip import write_text
-from data_engineering.errors import RunError
-from signvlm.vlm.collator import IGNORED
+from signvlm.vlm.examples import UnreadableClipsError
+from signvlm.vlm.loss import Smoothing, answer_logits, answer_loss
 from signvlm.vlm.model import PROJECTOR
-
-
-class UnreadableClipsError(RunError):
-    """Clips that could not be read in training: [(clip_id, reason code, detail)]."""
-
-    def __init__(self, clips: list[tuple[str, str, str]]) -> None:
-        self.clips = clips
-        super().__init__("; ".join(f"{clip}: {reason} ({detail})" for clip, reason, detail in clips))
-
-
-def answer_loss(
-    logits: torch.Tensor, labels: torch.Tensor, label_smoothing: float, count: torch.Tensor | int | None = None
-) -> torch.Tensor:
-    """Cross-entropy of the answers.
-
-    Args:
-        logits: (B, A + 1, V), of the last A + 1 positions.
-        labels: (B, P + A), -100 where nothing is supervised.
-        label_smoothing: Mass spread evenly over the V words (Szegedy et al. 2016, section 7).
-        count: Supervised tokens to divide by, where an accumulated batch holds more than this one.
-
-    Returns:
-        A float32 scalar.
-    """
-    width = logits.shape[1] - 1
-    targets = labels[:, -width:].flatten()
-    summed = functional.cross_entropy(
-        logits[:, :-1].flatten(0, 1).float(),
-        targets,
-        ignore_index=IGNORED,
-        label_smoothing=label_smoothing,
-        reduction="sum",
-    )
-    return summed / ((targets != IGNORED).sum() if count is None else count)
 
 
 class SignTrainer(SFTTrainer):
     """Fine-tunes on batches of `VideoCollator`.
 
     Attributes:
-        label_smoothing: In training only; the validation loss is the plain one.
+        smoothing: Of the labels, in training only; the validation loss is the plain one.
         projector_learning_rate: The projector's own, or None.
         companions: {file name: text} written into every checkpoint, so that each can be evaluated like a bundle.
     """
@@ -69,13 +34,13 @@ class SignTrainer(SFTTrainer):
     def __init__(
         self,
         *args: Any,
-        label_smoothing: float,
+        smoothing: Smoothing,
         projector_learning_rate: float | None,
         companions: dict[str, str],
         **kwargs: Any,
     ) -> None:
         """Takes SFTTrainer's arguments and the three above."""
-        self.label_smoothing = label_smoothing
+        self.smoothing = smoothing
         self.projector_learning_rate = projector_learning_rate
         self.companions = companions
         self._step_started = time.perf_counter()
@@ -102,18 +67,11 @@ class SignTrainer(SFTTrainer):
         if inputs.get("unreadable"):
             raise UnreadableClipsError([tuple(clip) for clip in inputs["unreadable"]])
         labels = inputs["labels"]
-        supervised = (labels != IGNORED).any(dim=0).nonzero()
-        width = labels.shape[1] - int(supervised[0])
-        outputs = model(
-            **{key: value for key, value in inputs.items() if key != "labels"},
-            logits_to_keep=width + 1,
-            use_cache=False,
-        )
-        smoothing = self.label_smoothing if model.training else 0.0
-        loss = answer_loss(outputs.logits, labels, smoothing, num_items_in_batch)
+        logits = answer_logits(model, {key: value for key, value in inputs.items() if key != "labels"}, labels)
+        loss = answer_loss(logits, labels, self.smoothing if model.training else None, num_items_in_batch)
         if num_items_in_batch is not None and self.args.average_tokens_across_devices:
             loss = loss * self.accelerator.num_processes  # DDP averages gradients; the count is over all processes
-        return (loss, outputs) if return_outputs else loss
+        return (loss, {"logits": logits}) if return_outputs else loss
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
         """The usual optimizer, the projector in groups of its own where it has a learning rate of its own."""

@@ -21,11 +21,9 @@ from data_engineering.frames import load_frames, row_frames
 from signvlm.config import AugmentationSettings, load
 from signvlm.corpus import load_corpus
 from signvlm.train import check_supervision, train
-from signvlm.vlm.collator import VideoCollator
 from signvlm.vlm.examples import as_examples
 from signvlm.vlm.prompt import encode_prompts
 from signvlm.vlm.ranking import rank
-from signvlm.vlm.trainer import answer_loss
 from signvlm.vlm.tree import TokenTree
 
 PROMPT = "Which sign is this? Answer with its gloss."
@@ -119,18 +117,13 @@ def test_checkpointing_leaves_the_frozen_tower_out_of_the_graph_and_warns_of_not
     assert all(step["grad_norm"] > 0 for step in done.metrics["history"] if "grad_norm" in step)
 
 
-def test_the_loss_is_the_models_own_and_smoothing_is_torchs(model, processor, clips):
-    rows = [{"clip_id": str(i), "gloss": g, "frames": c} for i, (g, c) in enumerate(zip("ab", clips, strict=False))]
-    batch = VideoCollator(processor, PROMPT)(rows)
-    with torch.no_grad():
-        output = model(**batch)
-    width = int((batch["labels"] != -100).any(dim=0).sum())
-    kept = output.logits[:, -(width + 1) :]
-    assert answer_loss(kept, batch["labels"], 0.0).item() == pytest.approx(output.loss.item(), abs=1e-5)
-    plain = torch.nn.functional.cross_entropy(
-        output.logits[:, :-1].flatten(0, 1), batch["labels"][:, 1:].flatten(), label_smoothing=0.1
-    )
-    assert answer_loss(kept, batch["labels"], 0.1).item() == pytest.approx(plain.item(), abs=1e-5)
+def test_smoothing_over_the_glossary_is_a_switch(configured):
+    losses = [
+        train(configured("training.max_steps=1", "loss.label_smoothing=0.5", f"loss.smooth_over={where}"))
+        .metrics["history"][0]["loss"]
+        for where in ("vocabulary", "glossary")
+    ]  # fmt: skip
+    assert abs(losses[0] - losses[1]) > 1e-3
 
 
 def test_a_run_holds_bundle_checkpoints_configuration_and_events(configured):
