@@ -15,10 +15,10 @@ from scipy.special import log_softmax
 
 from data_engineering.clip import read_json, write_json
 from data_engineering.errors import RunError
+from signvlm.recognizer import RULED_OUT
 
 FILE = "calibration.json"
 _FIT_AGAIN = "remove it, and `signvlm eval` fits it again"
-_RULED_OUT = -1e4  # what minus infinity counts as, so that infinity / infinity never arises
 
 
 @dataclass(frozen=True)
@@ -71,5 +71,5 @@ def log_shares(log_probs: ArrayLike, temperature: float = 1.0) -> NDArray[np.flo
         log_probs: (..., G) scores of every gloss; minus infinity for one that the model rules out.
         temperature: What the scores are divided by.
     """
-    scores = np.maximum(np.asarray(log_probs, dtype=np.float64), _RULED_OUT)
+    scores = np.maximum(np.asarray(log_probs, dtype=np.float64), RULED_OUT)
     return log_softmax(scores / temperature, axis=-1)

@@ -6,7 +6,8 @@ find . -name '*.mp4' | signvlm predict - --checkpoint user/name --batch-size 8 -
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,10 +19,11 @@ from data_engineering.errors import RunError
 from data_engineering.frames import row_frames
 from data_engineering.reasons import ClipError
 from data_engineering.rows import decode_row, validated_rows
-from signvlm.calibration import log_shares
 from signvlm.config import Config
 from signvlm.media import REMEDIES, frames_of, read_clip
-from signvlm.recognizer import Recognizer
+from signvlm.recognizer import Ranking, Recognizer
+
+TOLERANCE = 1e-3  # how far apart the bounds on a probability may be where only the best glosses are asked for
 
 
 class RankedGloss(NamedTuple):
@@ -30,7 +32,8 @@ class RankedGloss(NamedTuple):
     Attributes:
         gloss: The gloss.
         log_prob: Natural logarithm of its probability under the model, not normalised over the glossary.
-        probability: Its share among all glosses of the glossary, 0 to 1; calibrated where a temperature was fitted.
+        probability: Its share among all glosses of the glossary, 0 to 1; to within 0.0005 where only the best were
+            asked for; calibrated where a temperature was fitted.
     """
 
     gloss: str
@@ -106,36 +109,23 @@ def predict(
     while batch := list(itertools.islice(todo, size)):
         read = [_read(clip, known, config) for clip in batch]
         frames = [shown for shown, _ in read if shown is not None]
-        scores = iter(recognizer.log_probs(frames) if frames else ())
+        best = len(recognizer.glossary) if top is None else top
+        rankings = iter(recognizer.rank(frames, best, temperature=temperature, tolerance=TOLERANCE) if frames else ())
         for shown, prediction in read:
             if shown is None:
                 yield prediction
             else:
-                answers = rank(recognizer.glossary, _numbers(next(scores)), top, temperature)
-                yield Prediction(prediction.clip, answers, indexed=prediction.indexed)
+                yield Prediction(prediction.clip, _answers(next(rankings)), indexed=prediction.indexed)
         size = batch_size
 
 
-def rank(
-    glossary: Sequence[str], log_probs: np.ndarray, top: int | None, temperature: float = 1.0
-) -> tuple[RankedGloss, ...]:
-    """Orders a clip's scores and turns them into probabilities.
-
-    Args:
-        glossary: G glosses.
-        log_probs: float (G,), one for each.
-        top: How many are returned, best first; None for all.
-        temperature: What they are divided by before they are normalised over the glossary.
-    """
-    probabilities = np.exp(log_shares(log_probs, temperature))
-    best = np.argsort(-log_probs, kind="stable")[:top]
-    return tuple(RankedGloss(glossary[i], float(log_probs[i]), float(probabilities[i])) for i in best)
-
-
-def _numbers(log_probs: np.ndarray) -> np.ndarray:
-    if np.isnan(log_probs).any():
+def _answers(ranking: Ranking) -> tuple[RankedGloss, ...]:
+    if any(map(math.isnan, (*ranking.rest, *(answer.log_prob for answer in ranking.answers)))):
         raise RunError("the model's scores are not numbers: it diverged; train it anew, or use float32 (model.dtype)")
-    return log_probs
+    return tuple(
+        RankedGloss(gloss, log_prob, (least + most) / 2)
+        for (gloss, log_prob), (least, most) in zip(ranking.answers, ranking.shares(), strict=True)
+    )
 
 
 def _read(

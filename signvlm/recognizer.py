@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+RULED_OUT = -1e4  # what minus infinity counts as in a share, so that infinity / infinity never arises
+
 
 class Answer(NamedTuple):
     """One answer of a recogniser to one clip.
@@ -28,32 +30,44 @@ class Ranking:
     Attributes:
         answers: The best glosses, best first, with their exact log-probabilities.
         bound: No other gloss scores above this; minus infinity where there is no other.
-        rest: Natural logarithms of the least and the greatest probability that all other glosses can have together;
-            equal where every gloss was scored.
+        rest: Natural logarithms of the least and the greatest that all other glosses can sum to, each one's probability
+            to the power of 1 / temperature; equal where every gloss was scored.
+        temperature: What log-probabilities are divided by before they become shares; 1 where none was fitted.
     """
 
     answers: tuple[Answer, ...]
     bound: float
     rest: tuple[float, float]
+    temperature: float = 1.0
 
     @classmethod
-    def of(cls, glossary: Sequence[str], log_probs: Sequence[float] | np.ndarray, top: int) -> "Ranking":
+    def of(
+        cls, glossary: Sequence[str], log_probs: Sequence[float] | np.ndarray, top: int, temperature: float = 1.0
+    ) -> "Ranking":
         """Makes the ranking of a clip whose every gloss is scored; equal scores keep the glossary's order."""
         scores = np.asarray(log_probs, dtype=np.float64)
         order = np.argsort(-scores, kind="stable")
         others = scores[order[top:]]
-        total = float(np.logaddexp.reduce(others)) if len(others) else -math.inf
+        total = log_sum(others / temperature)
         return cls(
             answers=tuple(Answer(glossary[i], float(scores[i])) for i in order[:top]),
             bound=float(others[0]) if len(others) else -math.inf,
             rest=(total, total),
+            temperature=temperature,
         )
 
     def shares(self) -> list[tuple[float, float]]:
-        """Returns each answer's share of the whole glossary's probability: at least, at most; not calibrated."""
-        named = np.logaddexp.reduce([answer.log_prob for answer in self.answers])
+        """Returns each answer's share of the whole glossary's probability at this temperature: at least, at most."""
+        scores = np.maximum([answer.log_prob for answer in self.answers], RULED_OUT) / self.temperature
+        named = log_sum(scores)
         least, most = (np.logaddexp(named, rest) for rest in self.rest)
-        return [(math.exp(score - most), math.exp(score - least)) for _, score in self.answers]
+        return [(math.exp(score - most), math.exp(score - least)) for score in scores]
+
+
+def log_sum(log_probs: np.ndarray) -> float:
+    """Returns the logarithm of the sum of what these are the logarithms of; minus infinity of none."""
+    with np.errstate(invalid="ignore"):  # NaN is what a diverged model gives, and its user is told elsewhere
+        return float(np.logaddexp.reduce(log_probs, initial=-np.inf))
 
 
 class Recognizer(Protocol):
@@ -87,12 +101,17 @@ class Recognizer(Protocol):
         """
         ...
 
-    def rank(self, clips: Sequence[np.ndarray], top: int) -> list[Ranking]:
+    def rank(
+        self, clips: Sequence[np.ndarray], top: int, *, temperature: float = 1.0, tolerance: float | None = None
+    ) -> list[Ranking]:
         """Finds each clip's best glosses, the same that scoring the whole glossary finds; for predictions.
 
         Args:
             clips: uint8 (T, H, W, 3) RGB arrays, all with the same T.
             top: How many, at least 1; the whole glossary where it is smaller.
+            temperature: Of the rankings' shares.
+            tolerance: How far apart the least and the greatest share of an answer may be; None where shares do not
+                matter.
 
         Returns:
             A ranking a clip.

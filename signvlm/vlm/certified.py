@@ -2,7 +2,8 @@
 
 A gloss is never likelier than its first tokens are. So the likeliest beginnings are run first, and once k whole glosses
 score at least as high as every beginning that was not continued, no other gloss can be among the best k (best-first
-branch and bound). Beginnings exclude one another, so their probabilities also bound what all others have together.
+branch and bound). Beginnings exclude one another, so their probabilities also bound what all others have together; who
+needs the answers' shares of the glossary's probability has further beginnings run until the bounds are close enough.
 """
 
 from typing import NamedTuple
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from transformers import BatchFeature, PreTrainedModel
 
-from signvlm.recognizer import Answer, Ranking
+from signvlm.recognizer import RULED_OUT, Answer, Ranking, log_sum
 from signvlm.vlm.prefill import Prefill, token_log_probs
 from signvlm.vlm.tree import TokenTree
 
@@ -33,7 +34,14 @@ class Certified(NamedTuple):
 
 @torch.inference_mode()
 def best(
-    model: PreTrainedModel, inputs: BatchFeature, tree: TokenTree, top: int, chunk_size: int = 256
+    model: PreTrainedModel,
+    inputs: BatchFeature,
+    tree: TokenTree,
+    top: int,
+    chunk_size: int = 256,
+    *,
+    temperature: float = 1.0,
+    tolerance: float | None = None,
 ) -> list[Certified]:
     """Finds every clip's best glosses.
 
@@ -43,13 +51,16 @@ def best(
         tree: The glossary's tree in this model's tokens.
         top: How many, at least 1.
         chunk_size: Nodes of a clip run or held at once, not counting their ancestors: bounds the memory.
+        temperature: What log-probabilities are divided by before they become shares of the whole glossary's.
+        tolerance: How far apart an answer's least and greatest share may be; None asks for no shares.
 
     Returns:
         One result a clip. Scores that are not numbers, as a diverged model gives, are never ruled out.
     """
     prompts = Prefill(model, inputs)
     roots = tree.edges[: int(np.searchsorted(tree.edges[:, 0], 0))]
-    searches = [_Search(tree, top, row) for row in prompts.first[:, torch.from_numpy(roots[:, 1])].cpu().numpy()]
+    firsts = prompts.first[:, torch.from_numpy(roots[:, 1])].cpu().numpy()
+    searches = [_Search(tree, top, row, temperature, tolerance) for row in firsts]
     live = list(range(len(searches)))
     held = np.empty((len(live), 0), dtype=np.int64)
     size = min(FIRST_ROUND, chunk_size)
@@ -75,9 +86,14 @@ def best(
 class _Search:
     """What is known of one clip's tree: which nodes are reached, which have run, which glosses are scored."""
 
-    def __init__(self, tree: TokenTree, top: int, first: np.ndarray) -> None:
+    def __init__(
+        self, tree: TokenTree, top: int, first: np.ndarray, temperature: float, tolerance: float | None
+    ) -> None:
         self.tree = tree
         self.top = top
+        self.temperature = temperature
+        self.tolerance = tolerance
+        self.below = tree.below()
         self.nodes = 0
         self.ran = np.zeros(len(tree.tokens), dtype=bool)
         # One column a node (the log-probability of the answer's beginning), one a gloss; NaN also where none is known.
@@ -97,11 +113,19 @@ class _Search:
         self.ran[sources[sources >= 0]] = True
 
     def open(self) -> np.ndarray:
-        """Returns bool (N,): the beginnings that may still lead to one of the best glosses."""
+        """Returns bool (N,): the beginnings that may still lead to one of the best glosses, or to their shares."""
         beginnings, scores = np.split(self.log_probs, [len(self.ran)])
         scored = np.sort(-scores[self.known[len(self.ran) :]])
         waiting = self.known[: len(self.ran)] & ~self.ran
-        return waiting & ~(beginnings <= -scored[self.top - 1]) if len(scored) >= self.top else waiting
+        if len(scored) < self.top:
+            return waiting
+        may_win = waiting & ~(beginnings <= -scored[self.top - 1])
+        return may_win if may_win.any() or self._shares_known() else waiting
+
+    def _shares_known(self) -> bool:
+        if self.tolerance is None:
+            return True
+        return all(most - least <= self.tolerance for least, most in self.ranking().shares())
 
     def choose(self, size: int) -> np.ndarray:
         """Returns up to `size` nodes to run next, ascending: the likeliest beginnings, and what small trees follow."""
@@ -124,17 +148,19 @@ class _Search:
         order = np.argsort(-scores, kind="stable")
         answers = tuple(Answer(self.tree.glossary[glosses[i]], float(scores[i])) for i in order[: self.top])
         others = scores[order[self.top :]]
-        beginnings = self.log_probs[: len(self.ran)][self.known[: len(self.ran)] & ~self.ran]
+        waiting = self.known[: len(self.ran)] & ~self.ran
+        beginnings = self.log_probs[: len(self.ran)][waiting]
+        scored = np.maximum(others, RULED_OUT) / self.temperature
+        # A beginning's probability is at most shared out among its glosses, and roots of it sum to most if evenly: n
+        # times the T-th root of p / n. At T below 1 they sum to most if one gloss has it all.
+        spread = np.log(self.below[waiting]) * max(0.0, 1 - 1 / self.temperature)
+        most = np.maximum(beginnings, RULED_OUT) / self.temperature + spread
         return Ranking(
             answers=answers,
             bound=max((float(part.max()) for part in (others, beginnings) if len(part)), default=-np.inf),
-            rest=(_total(others), _total(np.concatenate([others, beginnings]))),
+            rest=(log_sum(scored), log_sum(np.concatenate([scored, most]))),
+            temperature=self.temperature,
         )
-
-
-def _total(log_probs: np.ndarray) -> float:
-    with np.errstate(invalid="ignore"):  # NaN is what a diverged model gives, and its user is told elsewhere
-        return float(np.logaddexp.reduce(log_probs, initial=-np.inf))
 
 
 def _with_ancestors(tree: TokenTree, nodes: np.ndarray, held: np.ndarray) -> np.ndarray:

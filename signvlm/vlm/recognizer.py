@@ -82,10 +82,22 @@ class VLMRecognizer:
                 constrained=mode == "beam_constrained",
             )
 
-    def rank(self, clips: Sequence[np.ndarray], top: int) -> list[Ranking]:
+    def rank(
+        self, clips: Sequence[np.ndarray], top: int, *, temperature: float = 1.0, tolerance: float | None = None
+    ) -> list[Ranking]:
         """Finds each clip's `top` best glosses, running only what can still be among them; see `Recognizer`."""
+        if top >= len(self.glossary):
+            return [Ranking.of(self.glossary, scores, top, temperature) for scores in self.log_probs(clips)]
         with autocast(self.hardware):
-            found = best(self.model, self._inputs(clips), self.tree, top, self.chunk_size)
+            found = best(
+                self.model,
+                self._inputs(clips),
+                self.tree,
+                top,
+                self.chunk_size,
+                temperature=temperature,
+                tolerance=tolerance,
+            )
         return [certified.ranking for certified in found]
 
     def log_probs(self, clips: Sequence[np.ndarray]) -> np.ndarray:

@@ -102,6 +102,11 @@ class TokenTree:
         within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
         return starts[rows] + within, rows
 
+    def below(self) -> np.ndarray:
+        """Returns int64 (N,): how many glosses begin with what each node ends."""
+        ended = np.append(0, np.cumsum(np.bincount(self.ends, minlength=len(self.tokens))))
+        return ended[self.stops] - ended[:-1]
+
     def following(self) -> dict[tuple[int, ...], list[int]]:
         """Returns {tokens said so far: tokens that may follow}, end tokens included."""
         allowed: dict[tuple[int, ...], set[int]] = {}

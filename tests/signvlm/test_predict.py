@@ -19,6 +19,7 @@ from data_engineering.frames import load_frames, row_frames
 from signvlm.config import load
 from signvlm.media import read_clip
 from signvlm.predict import predict
+from signvlm.recognizer import Ranking
 
 
 class Watcher:
@@ -36,6 +37,9 @@ class Watcher:
         self.batches.append(len(clips))
         scores = np.log([0.4, 0.2, 0.2]) - 10  # the rest of the probability lies outside the glossary
         return np.tile(scores.astype(np.float32), (len(clips), 1))
+
+    def rank(self, clips: Sequence[np.ndarray], top: int, *, temperature: float, tolerance: float) -> list[Ranking]:
+        return [Ranking.of(self.glossary, scores, top, temperature) for scores in self.log_probs(clips)]
 
 
 def video(world: World, name: str) -> Path:

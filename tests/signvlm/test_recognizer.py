@@ -23,6 +23,13 @@ def test_more_answers_than_glosses_are_all_of_them():
     assert [low for low, _ in ranking.shares()] == pytest.approx([0.75, 0.25])
 
 
+def test_a_temperature_flattens_the_shares():
+    scores = np.log([0.1, 0.3, 0.3, 0.2])
+    ranking = Ranking.of(["a", "b", "c", "d"], scores, 2, temperature=2.0)
+    expected = 0.3**0.5 / (0.1**0.5 + 2 * 0.3**0.5 + 0.2**0.5)
+    assert ranking.shares() == [pytest.approx((expected, expected))] * 2
+
+
 def test_a_bounded_rest_bounds_the_shares():
     ranking = Ranking((Answer("a", math.log(0.5)),), bound=math.log(0.1), rest=(-math.inf, math.log(0.5)))
     assert ranking.shares() == [pytest.approx((0.5, 1.0))]

@@ -37,8 +37,10 @@ class NearestColour:
     def log_probs(self, clips: Sequence[np.ndarray]) -> np.ndarray:
         return np.array([_scores(clip, self.glossary) for clip in clips], dtype=np.float32)
 
-    def rank(self, clips: Sequence[np.ndarray], top: int) -> list[Ranking]:
-        return [Ranking.of(self.glossary, scores, top) for scores in self.log_probs(clips)]
+    def rank(
+        self, clips: Sequence[np.ndarray], top: int, *, temperature: float = 1.0, tolerance: float | None = None
+    ) -> list[Ranking]:
+        return [Ranking.of(self.glossary, scores, top, temperature) for scores in self.log_probs(clips)]
 
     def answer(self, clips: Sequence[np.ndarray], mode: str) -> list[list[Answer]]:
         return [self._answer(clip, mode) for clip in clips]

@@ -72,6 +72,26 @@ def test_eager_attention_finds_the_same(model, inputs, words, many):
         model.set_attn_implementation("sdpa")
 
 
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
+@pytest.mark.parametrize("tolerance", [0.3, 0.02, 1e-9])
+def test_shares_are_bounded_as_closely_as_asked(model, inputs, words, many, temperature, tolerance):
+    scores = rank(model, inputs, many)
+    found = best(model, inputs, many, 5, temperature=temperature, tolerance=tolerance)
+    ordered = best(model, inputs, many, 5)
+    for result, alone, row in zip(found, ordered, scores.double(), strict=True):
+        assert [answer.gloss for answer in result.ranking.answers] == [a.gloss for a in alone.ranking.answers]
+        expected = (row / temperature).softmax(dim=0).sort(descending=True).values[:5]
+        for (least, most), share in zip(result.ranking.shares(), expected.tolist(), strict=True):
+            assert least - 1e-5 <= share <= most + 1e-5
+            assert most - least <= tolerance
+
+
+def test_bounds_that_are_close_enough_end_the_search(model, inputs, many):
+    """Asked for nothing closer than a certainty, the search runs no more than for the order alone."""
+    loose = best(model, inputs, many, 5, temperature=1.7, tolerance=1.0)
+    assert [result.nodes for result in loose] == [result.nodes for result in best(model, inputs, many, 5)]
+
+
 def test_what_cannot_win_is_not_run(model, inputs, many):
     for result in best(model, inputs, many, 5):
         assert result.nodes < len(many.tokens) / 2
