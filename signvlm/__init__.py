@@ -6,19 +6,25 @@
         print(recognizer.rank("clip.mp4")[0].gloss)
 
 Whatever a verb of the command line does, a function does too. It takes the configuration (`signvlm.config.load`) or a
-section of it, returns a record, and prints nothing but notes and a progress bar on stderr:
+section of it, returns a record, and prints nothing but notes and a progress bar on stderr; docs/python_api.md has an
+example of each:
 
-    download     data_engineering.download.download(config.data, config.download, config.model.prompt)
+    download     data_engineering.download.download(config.data, config.download, config.model.prompt),
+                 data_engineering.dry_run.dry_run(config.data, config.download)
     validate     data_engineering.validate.validate(config.data, config.download, config.validate_, config.preprocess,
-                 config.model.prompt)
+                 config.model.prompt), data_engineering.validate.validate_files(paths, config.validate_,
+                 config.preprocess)
     preprocess   data_engineering.preprocess.preprocess(config.data, config.preprocess)
-    train        signvlm.train.train(config)
+    train        signvlm.train.train(config), signvlm.inspection.inspect(config, 2)
     eval         signvlm.eval.evaluate_checkpoint(config, checkpoint)
+    compare      signvlm.evaluation.compare.compare([run, other])
     predict      SignRecognizer, above
     merge        signvlm.vlm.merge.merge(config, checkpoint, out)
-    push         signvlm.hub.push(bundle, "user/name"), signvlm.manifest.push_manifest(root, "user/name")
+    push         signvlm.hub.push(bundle, "user/name"), signvlm.manifest.push_manifest(config.data, "user/name")
     demo         signvlm.demo.demo(out)
+    synthesize   data_engineering.synthetic.dataset.render_dataset(recipe, root, index, workers=2)
     doctor       signvlm.doctor.doctor(config.data.root)
+    completion   signvlm.verbs.shell.script("bash")
 
 Importing this package imports none of the heavy libraries.
 """

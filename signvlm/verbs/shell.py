@@ -20,5 +20,15 @@ def completion(shell: str) -> None:
              signvlm completion zsh >> ~/.zshrc
              signvlm completion fish > ~/.config/fish/completions/signvlm.fish
     """
-    cli = click.get_current_context().find_root().command
-    print_lines(SHELLS[shell](cli, {}, "signvlm", "_SIGNVLM_COMPLETE").source().splitlines())
+    print_lines(script(shell).splitlines())
+
+
+def script(shell: str) -> str:
+    """Returns what a shell is to run.
+
+    Args:
+        shell: A key of `SHELLS`.
+    """
+    from signvlm.cli import cli  # which lists the verb above
+
+    return SHELLS[shell](cli, {}, "signvlm", "_SIGNVLM_COMPLETE").source()

@@ -1,6 +1,9 @@
 """The recogniser for Python: the same answers as the command line, lazily, and nothing left when it is closed."""
 
+import ast
 import gc
+import importlib
+import inspect
 import json
 import os
 import re
@@ -208,16 +211,22 @@ def test_importing_it_is_light_and_its_names_are_there() -> None:
 
 
 def test_each_verb_is_a_typed_function_that_returns_something() -> None:
-    """The package's own text lists them."""
-    import importlib
+    """The package's own text lists them, every verb, each called as it can be called."""
+    from signvlm.cli import cli
 
     assert signvlm.__doc__ is not None
-    named = re.findall(r"((?:signvlm|data_engineering)(?:\.\w+)+)\(", signvlm.__doc__)
-    assert len(named) == 10
-    for path in named:
-        module, _, name = path.rpartition(".")
-        function = getattr(importlib.import_module(module), name)
-        returned = typing.get_type_hints(function).get("return")
-        assert returned is not type(None), path
-        assert returned is not None, path
-        assert function.__doc__, path
+    listed = re.findall(r"^    (\w+) {2,}(.*(?:\n {10,}.*)*)", signvlm.__doc__, re.MULTILINE)
+    assert [verb for verb, _ in listed] == list(cli.commands)
+    for verb, told in listed:
+        calls = re.findall(r"((?:signvlm|data_engineering)(?:\.\w+)+\([^)]*\))", told)
+        assert calls or verb == "predict"
+        for call in calls:
+            node = ast.parse(call, mode="eval").body
+            assert isinstance(node, ast.Call)
+            module, _, name = ast.unparse(node.func).rpartition(".")
+            function = getattr(importlib.import_module(module), name)
+            inspect.signature(function).bind(*node.args, **{str(word.arg): word.value for word in node.keywords})
+            returned = typing.get_type_hints(function).get("return")
+            assert returned is not type(None), call
+            assert returned is not None, call
+            assert function.__doc__, call
