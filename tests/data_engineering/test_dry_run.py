@@ -1,9 +1,7 @@
 """`--dry-run` says what a download would do, and asks nobody."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from loopback import Loopback, loopback, write_clip
 from roots import POLITE, Root, hosts
 
@@ -11,12 +9,6 @@ from data_engineering.dry_run import dry_run
 from data_engineering.index_source import WLASL
 from data_engineering.report import Report
 from data_engineering.settings import DataSettings, DownloadSettings
-
-
-@pytest.fixture
-def server() -> Iterator[Loopback]:
-    with loopback() as served:
-        yield served
 
 
 def rehearse(root: Root, retry_failed: bool = False, **changes: object) -> Report:

@@ -6,22 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Loopback, loopback, write_clip
+from loopback import Loopback, write_clip
 from roots import Root
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-
-
-@pytest.fixture
-def server() -> Iterator[Loopback]:
-    with loopback() as served:
-        yield served
 
 
 def kill(folder: Path, which: str, *more: str) -> list[Path]:

@@ -5,24 +5,17 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from loopback import Loopback, loopback
+from loopback import Loopback
 
 from data_engineering.addresses import AddressRefusedError, is_public
 from data_engineering.errors import RunError
 from data_engineering.net import Fetcher, FetchError, WallError, retry_after
-
-
-@pytest.fixture
-def server() -> Iterator[Loopback]:
-    with loopback() as served:
-        yield served
 
 
 def fetcher(**changes: object) -> Fetcher:

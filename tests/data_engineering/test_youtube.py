@@ -30,11 +30,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
         yield served
 
 
-@pytest.fixture
-def clip(tmp_path: Path) -> bytes:
-    return write_clip(tmp_path / "source.mp4").read_bytes()
-
-
 def video(server: Loopback, name: str, body: bytes, status: int = 200) -> str:
     """Serves a video; returns the address that the index has for it."""
     server.serve(f"/watch/{name}", body, status, Content_Type="video/mp4")
