@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
@@ -87,6 +87,8 @@ class AugmentationSettings(Section):
         mirror: Share of clips that are mirrored. Off by default: handedness and direction carry meaning in many signs;
             where each sign may be signed with either hand, it stands in for left-handed signers.
         temporal_jitter: Draw each frame from its own segment, where more frames are stored than shown.
+        balance_glosses: Draw every gloss equally often, those with few clips more than once an epoch, instead of every
+            clip once.
     """
 
     brightness: Jitter = 0.0
@@ -98,18 +100,61 @@ class AugmentationSettings(Section):
     compression: Annotated[float, Field(ge=0, le=0.95)] = 0.0
     mirror: Fraction = 0.0
     temporal_jitter: bool = True
+    balance_glosses: bool = False
+
+
+class FeatureSettings(Section):
+    """The frozen vision tower's output, kept on disk so that training runs without the tower.
+
+    Attributes:
+        cache: Compute it once a clip and view, into `<data.root>/features`: at 2B 16.8 MB each, and about a third less
+            time an epoch. Clips then vary between the stored views only.
+        views: Stored views of a training clip: the clip as it is, then augmented ones, each drawn once for all epochs.
+    """
+
+    cache: bool = False
+    views: Positive = 1
+
+
+class MemorySettings(Section):
+    """How a training step is cut to fit the device's memory; what is not given is chosen by measuring a few steps.
+
+    Attributes:
+        budget_gb: What training may take, in GB (10^9 bytes); None for what is free at the start, less a tenth.
+        micro_batch: Clips in a forward pass; accumulation makes up the effective batch, which is
+            training.per_device_train_batch_size times gradient_accumulation_steps. None takes what was fastest on CUDA
+            and within a given budget, and training.per_device_train_batch_size elsewhere.
+        recompute: Layers of the language model that compute their activations again in the backward pass. None for as
+            few as fit, where training.gradient_checkpointing is not set; that being set, it is all of them or none.
+    """
+
+    budget_gb: Annotated[float, Field(gt=0)] | None = None
+    micro_batch: Positive | None = None
+    recompute: Annotated[int, Field(ge=0)] | None = None
 
 
 class SelectionSettings(Section):
     """Which epoch's model is kept.
 
     Attributes:
-        metric: `top1` ranks the validation clips exactly after each epoch; `loss` takes the validation loss.
+        split: The clips that it is chosen on: `validation`, never those that it is tested on.
+        metric: `top1` ranks the clips exactly after each epoch, ties going by the loss; `loss` takes the loss alone.
         patience: Evaluations without improvement before training stops; None never stops early.
     """
 
+    split: str = "validation"
     metric: Literal["top1", "loss"] = "top1"
     patience: Positive | None = 3
+
+    @field_validator("split")
+    @classmethod
+    def _held_out(cls, split: str) -> str:
+        if split != "validation":
+            raise ValueError(
+                "should be validation: a model chosen on other clips, the test clips above all, has no honest figure; "
+                "`signvlm eval --split` evaluates the chosen one on any split"
+            )
+        return split
 
 
 class EvaluationSettings(Section):
@@ -166,6 +211,8 @@ class Config(Section):
     training: dict[str, Any] = Field(default_factory=dict)
     loss: LossSettings = LossSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    features: FeatureSettings = FeatureSettings()
+    memory: MemorySettings = MemorySettings()
     selection: SelectionSettings = SelectionSettings()
     generation: dict[str, Any] = Field(default_factory=dict)
     evaluation: EvaluationSettings = EvaluationSettings()

@@ -10,7 +10,7 @@ from signvlm.hardware import Hardware
 from signvlm.passthrough import check_passthrough
 from signvlm.recognizer import Recognizer
 from signvlm.runs import newest_bundle
-from signvlm.train import choose_hardware
+from signvlm.vlm.arguments import choose_hardware
 from signvlm.vlm.bundle import load_bundle, read_bundle_config
 
 

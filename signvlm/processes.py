@@ -20,28 +20,34 @@ def join(device: str) -> None:
     Args:
         device: What the hardware selector chose; `cpu` talks through gloo.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if joined():
         PartialState(cpu=device == "cpu")
+
+
+def count() -> int:
+    """Returns how many processes train together, as their launcher told them."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def joined() -> bool:
     """Tells whether this process is one of several."""
-    return distributed.is_available() and distributed.is_initialized()
-
-
-def count() -> int:
-    """Returns how many processes train together."""
-    return distributed.get_world_size() if joined() else 1
+    return count() > 1
 
 
 def rank() -> int:
     """Returns this process's number, from 0."""
-    return distributed.get_rank() if joined() else 0
+    return int(os.environ.get("RANK", "0")) if joined() else 0
 
 
 def first() -> bool:
     """Tells whether this is the process that prints and writes."""
     return rank() == 0
+
+
+def wait() -> None:
+    """Waits until all processes are here."""
+    if joined():
+        distributed.barrier()
 
 
 def agreed(decide: Callable[[], T]) -> T:

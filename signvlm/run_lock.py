@@ -12,6 +12,10 @@ FILE = ".lock"
 _PLACE = 1 << 20  # the byte that is locked on Windows, where what is locked cannot be read
 
 
+class InUseError(RunError):
+    """Another process holds the folder."""
+
+
 class RunLock:
     """Holds a run's folder for this process; the folder is made where it is not there."""
 
@@ -23,7 +27,8 @@ class RunLock:
         """Takes the lock.
 
         Raises:
-            RunError: Another process holds it, or the folder cannot be written.
+            InUseError: Another process holds it.
+            RunError: The folder cannot be written.
         """
         path = self.folder / FILE
         try:
@@ -36,7 +41,7 @@ class RunLock:
         except (BlockingIOError, PermissionError):
             holder = os.read(handle, 32).decode("ascii", "replace").strip()
             os.close(handle)
-            raise RunError(
+            raise InUseError(
                 f"{self.folder}: another training writes here{f' (process {holder})' if holder else ''}; "
                 "wait for it, end it, or set training.output_dir"
             ) from None

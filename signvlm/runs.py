@@ -27,23 +27,6 @@ def fresh_run(output_dir: Path) -> Path:
     return output_dir.with_name(f"{output_dir.name}-{int(last[1]) + 1 if last else 2}")
 
 
-def resumable_run(output_dir: Path) -> tuple[Path, Path]:
-    """Returns the newest run that has a checkpoint, and that checkpoint.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    for folder in reversed(runs(output_dir)):
-        steps = {
-            int(match[1]): path
-            for path in folder.iterdir()
-            if (match := re.fullmatch(r"checkpoint-([0-9]+)", path.name)) and (path / "trainer_state.json").is_file()
-        }
-        if steps:
-            return folder, steps[max(steps)]
-    raise ConfigError(f"{output_dir}: no checkpoint to resume from; run `signvlm train` without --resume")
-
-
 def newest_bundle(output_dir: Path) -> Path:
     """Returns the adapter of the newest run that finished.
 

@@ -8,42 +8,43 @@ import contextlib
 import dataclasses
 import importlib.metadata
 import json
-import os
-import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from safetensors import SafetensorError
 from torch.utils.tensorboard import SummaryWriter
-from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
+from transformers import PrinterCallback
 from transformers.integrations import TensorBoardCallback
-from trl import SFTConfig
 
 from data_engineering.clip import write_json
 from data_engineering.errors import ConfigError, RunError
-from data_engineering.quarantine import quarantine
-from data_engineering.reasons import ClipError
+from signvlm import processes
 from signvlm.config import Config
-from signvlm.console import note
+from signvlm.console import note, silence, watched
 from signvlm.corpus import Corpus, load_corpus, require
-from signvlm.hardware import Hardware, select
-from signvlm.passthrough import FIXED_TRAINING, check_passthrough
-from signvlm.runs import fresh_run, resumable_run
+from signvlm.hardware import Hardware
+from signvlm.passthrough import check_passthrough
+from signvlm.run_lock import InUseError, RunLock
+from signvlm.runs import fresh_run
+from signvlm.vlm.arguments import choose_hardware, training_arguments
 from signvlm.vlm.bundle import save_bundle
+from signvlm.vlm.checkpoints import resumable, set_aside
 from signvlm.vlm.collator import IGNORED, VideoCollator
+from signvlm.vlm.ending import run_to_end
 from signvlm.vlm.examples import UnreadableClipsError, as_examples
-from signvlm.vlm.interrupt import Interrupt
+from signvlm.vlm.guard import NamedBatches
 from signvlm.vlm.loss import Smoothing
-from signvlm.vlm.model import add_adapters, count_parameters, load_base, torch_device, unwrap
+from signvlm.vlm.model import add_adapters, count_parameters, load_base, unwrap
+from signvlm.vlm.overfitting import REMEDIES, SAMPLE, WatchLosses, gap
 from signvlm.vlm.progress import TrainingBar
 from signvlm.vlm.prompt import check_frame_size
 from signvlm.vlm.recognizer import VLMRecognizer
-from signvlm.vlm.trainer import SelectByRanking, SignTrainer
+from signvlm.vlm.selection import Patience, Ranked, Validation, best_evaluation, check_held_out
+from signvlm.vlm.trainer import SignTrainer
+from signvlm.vlm.watch import show_samples
 
 VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes", "datasets")
 
@@ -68,16 +69,22 @@ def train(config: Config, *, resume: bool = False) -> Training:
 
     Raises:
         ConfigError: The configuration does not suit the libraries, the model or the data.
-        RunError: A clip cannot be read (it is quarantined and a checkpoint saved), or the disk is full.
+        RunError: As `run_to_end`; or another training writes to the run's folder.
     """
     check_passthrough(config)
     corpus = load_corpus(config)
     train_rows = require(corpus.rows["train"], "train", config.data.root)
-    hardware = choose_hardware(config)
-    folder, checkpoint = resumable_run(config.output_dir) if resume else (fresh_run(config.output_dir), None)
-    if checkpoint is not None:
-        _check_unfinished(folder, checkpoint, config.training.get("max_steps"))
+    check_held_out(corpus)
+    with silence(not watched() or not processes.first()), contextlib.ExitStack() as held:
+        return _train(config, corpus, train_rows, resume, held)
 
+
+def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, held: contextlib.ExitStack) -> Training:
+    hardware = choose_hardware(config)
+    processes.join(hardware.device)
+    folder, checkpoint = config.output_dir, None
+    if resume:
+        folder, checkpoint = processes.agreed(lambda: _go_on(config, held))
     evaluates = len(corpus.rows["validation"]) > 0
     arguments = training_arguments(config, hardware, folder, evaluates=evaluates)
 
@@ -104,18 +111,29 @@ def train(config: Config, *, resume: bool = False) -> Training:
         note("no validation clip is readable: no model is selected, the last one is kept")
     note(f"{len(examples)} training and {len(held_out or ())} validation clips of {len(corpus.glossary)} glosses")
 
-    if checkpoint is None:  # another training may have taken the name while the base was loading
-        folder = fresh_run(config.output_dir)
+    if checkpoint is None:  # claimed only now, so that a run that cannot start leaves nothing
+        folder = processes.agreed(lambda: _claim(config.output_dir, held))
         arguments.output_dir = str(folder)
-    config.save(folder / "config.yaml")
     logs = folder / "tb_logs"
     note(f"watch it: uv run tensorboard --logdir {logs}")
+    writer = None
+    if processes.first():
+        config.save(folder / "config.yaml")
+        writer = held.enter_context(contextlib.closing(SummaryWriter(logs)))
+    answers = dict(zip(recognizer.glossary, map(len, recognizer.tree.answers), strict=True))
+    validation = held_out and Validation(
+        lambda clips: recognizer.log_probs([clip["frames"] for clip in clips]),
+        answers,
+        held_out,
+        config.evaluation.batch_size,
+        show_samples(writer, held_out, corpus.glossary, lambda: trainer.state.global_step) if writer else None,
+    )
     trainer = SignTrainer(
         model=model,
         args=arguments,
         train_dataset=examples,
         eval_dataset=held_out,
-        data_collator=collator,
+        data_collator=NamedBatches(collator),
         processing_class=processor,
         smoothing=Smoothing(
             config.loss.label_smoothing,
@@ -123,22 +141,65 @@ def train(config: Config, *, resume: bool = False) -> Training:
         ),
         projector_learning_rate=config.model.projector_learning_rate,
         companions={"glossary.json": json.dumps(corpus.glossary), "config.yaml": config.to_yaml()},
-        callbacks=[TensorBoardCallback(SummaryWriter(logs))],
+        rank=validation if config.selection.metric == "top1" else None,
+        balanced=config.augmentation.balance_glosses,
+        callbacks=[TensorBoardCallback(writer)] if writer else [],
     )
     trainer.remove_callback(PrinterCallback)
-    bar = TrainingBar(trainer.args.train_batch_size * trainer.args.gradient_accumulation_steps)
+    clips_a_step = trainer.args.train_batch_size * trainer.args.gradient_accumulation_steps * processes.count()
+    bar = TrainingBar(clips_a_step)
     trainer.add_callback(bar)
-    if held_out is not None:
-        for callback in selection_callbacks(config, trainer, recognizer, held_out):
-            trainer.add_callback(callback)
+    trainer.add_callback(WatchLosses())
+    if held_out is not None and config.selection.patience is not None:
+        trainer.add_callback(Patience(config.selection.metric, config.selection.patience))
     started = time.time()
     with contextlib.closing(bar):
-        _run(trainer, checkpoint, config)
-    metrics = _metrics(trainer, corpus, hardware, time.time() - started)
+        run_to_end(trainer, checkpoint, config, hardware)
+    metrics = _metrics(trainer, corpus, hardware, time.time() - started, config.selection.metric)
+    if validation is not None and config.selection.metric == "top1":
+        stored = as_examples(train_rows.select(_spread(len(train_rows), SAMPLE)), config.preprocess)
+        metrics["on_training_clips"] = _on_training_clips(validation, stored, metrics)
     bundle = folder / "adapter"
-    save_bundle(bundle, trainer.model, processor, corpus.glossary, config, metrics)
-    write_json(folder / "metrics.json", metrics)
+    if processes.first():
+        save_bundle(bundle, trainer.model, processor, corpus.glossary, config, metrics)
+        write_json(folder / "metrics.json", metrics)
+    processes.wait()
     return Training(folder, bundle, metrics)
+
+
+def _claim(output_dir: Path, held: contextlib.ExitStack) -> Path:
+    """Takes a fresh run's folder; where another training was faster, the next one."""
+    for _ in range(100):
+        folder = fresh_run(output_dir)
+        with contextlib.suppress(InUseError):
+            held.enter_context(RunLock(folder))
+            return folder
+    raise RunError(f"{output_dir}: trainings start there all the time; set training.output_dir")
+
+
+def _go_on(config: Config, held: contextlib.ExitStack) -> tuple[Path, Path]:
+    """Takes the newest run's folder; returns it with the checkpoint to go on from."""
+    folder, checkpoint = resumable(config.output_dir)
+    held.enter_context(RunLock(folder))
+    _check_unfinished(folder, checkpoint, config.training.get("max_steps"))
+    set_aside(folder, checkpoint)
+    return folder, checkpoint
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Returns up to `most` of `count` indices, evenly spread."""
+    return [place * count // min(count, most) for place in range(min(count, most))]
+
+
+def _on_training_clips(validation: Validation, stored: Dataset, metrics: dict[str, Any]) -> dict[str, float]:
+    """Ranks some training clips with the model that is kept, and says so where it knows them by heart."""
+    ranked = Validation(validation.log_probs, validation.answers, stored, validation.batch_size)(lambda: None)
+    best = best_evaluation(metrics["history"], "top1")
+    if best is not None:
+        held_out = Ranked(len(validation.examples), best["eval_top1"], best["eval_top5"], best["eval_loss"])
+        if told := gap(ranked, held_out):
+            note(f"warning: {told}; {REMEDIES}")
+    return dataclasses.asdict(ranked)
 
 
 def _check_unfinished(folder: Path, checkpoint: Path, max_steps: int | None) -> None:
@@ -155,82 +216,6 @@ def _check_unfinished(folder: Path, checkpoint: Path, max_steps: int | None) -> 
         )
 
 
-def choose_hardware(config: Config) -> Hardware:
-    """Asks the selector with what the configuration gives, and prints what it chose and why."""
-    hardware = select(
-        config.model.device,
-        config.model.dtype,
-        config.quantization.get("load_in_4bit", "auto"),
-        config.training.get("dataloader_num_workers"),
-    )
-    for reason in hardware.reasons:
-        note(reason)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = hardware.tf32
-    if hardware.device == "directml":  # accelerate does not know it by itself
-        os.environ["ACCELERATE_TORCH_DEVICE"] = str(torch_device(hardware))
-    return hardware
-
-
-def training_arguments(config: Config, hardware: Hardware, folder: Path, *, evaluates: bool) -> SFTConfig:
-    """Builds trl's configuration: our defaults under the user's `training`, under what the trainer must decide itself.
-
-    Args:
-        config: The configuration.
-        hardware: What the selector chose.
-        folder: The run's folder.
-        evaluates: Whether there are validation clips.
-    """
-    defaults: dict[str, Any] = {
-        "bf16": hardware.dtype == "bfloat16",
-        "fp16": hardware.dtype == "float16",
-        "tf32": True if hardware.tf32 else None,
-        "use_cpu": hardware.device == "cpu",
-        "eval_strategy": "epoch" if evaluates else "no",
-        "save_strategy": "epoch",
-        "save_total_limit": 2,
-        "load_best_model_at_end": evaluates,
-        "gradient_checkpointing_kwargs": {"use_reentrant": False},
-        "report_to": "none",
-        "disable_tqdm": True,  # a bar of our own: the trainer's prints to stdout
-        "dataloader_pin_memory": hardware.device == "cuda",
-    }
-    given = {key: value for key, value in config.training.items() if value is not None}
-    decided: dict[str, Any] = {
-        **FIXED_TRAINING,
-        "output_dir": str(folder),
-        "dataloader_num_workers": hardware.workers,
-        "dataset_kwargs": {"skip_prepare_dataset": True},
-        "prediction_loss_only": True,
-        "label_names": ["labels"],
-    }
-    if evaluates:
-        decided["metric_for_best_model"] = f"eval_{config.selection.metric}"
-        decided["greater_is_better"] = config.selection.metric == "top1"
-    else:
-        decided["eval_strategy"] = "no"
-        decided["load_best_model_at_end"] = False
-    reports = given.get("report_to", [])
-    reports = [reports] if isinstance(reports, str) else list(reports)
-    # TensorBoard's events go to tb_logs/ through a callback of our own, in both generations of the libraries.
-    decided["report_to"] = [name for name in reports if name not in ("tensorboard", "none")] or "none"
-    try:
-        return SFTConfig(**{**defaults, **given, **decided})
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{config.source}: training: {' '.join(str(error).split())[:300]}") from error
-
-
-def selection_callbacks(
-    config: Config, trainer: SignTrainer, recognizer: VLMRecognizer, held_out: Dataset
-) -> list[TrainerCallback]:
-    """Returns what chooses the best model: the ranking first, so that early stopping sees its figure."""
-    callbacks: list[TrainerCallback] = []
-    if config.selection.metric == "top1":
-        callbacks.append(SelectByRanking(_validation_top1(recognizer, held_out, config), trainer.log))
-    if config.selection.patience is not None:
-        callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.selection.patience))
-    return callbacks
-
-
 def check_supervision(collator: VideoCollator, examples: Dataset) -> None:
     """Refuses to train on nothing: the first example must supervise its answer and its end token.
 
@@ -244,78 +229,12 @@ def check_supervision(collator: VideoCollator, examples: Dataset) -> None:
         raise RunError("the first batch supervises no token; see `signvlm train --inspect 1`")
 
 
-def _validation_top1(recognizer: VLMRecognizer, held_out: Dataset, config: Config) -> Callable[[], float]:
-    def top1() -> float:
-        right = 0
-        recognizer.model.eval()
-        for start in range(0, len(held_out), config.evaluation.batch_size):
-            examples = [held_out[i] for i in range(start, min(start + config.evaluation.batch_size, len(held_out)))]
-            unreadable = [(example["clip_id"], *example["error"]) for example in examples if example["error"]]
-            if unreadable:
-                raise UnreadableClipsError(unreadable)
-            best = recognizer.log_probs([example["frames"] for example in examples]).argmax(axis=1).tolist()
-            right += sum(recognizer.glossary[i] == e["gloss"] for i, e in zip(best, examples, strict=True))
-        return right / len(held_out)
-
-    return top1
-
-
-def _run(trainer: SignTrainer, checkpoint: Path | None, config: Config) -> None:
-    """Trains; what ends it early leaves a checkpoint to resume from."""
-    interrupt = Interrupt()
-    trainer.add_callback(interrupt)
-    try:
-        with interrupt:
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except UnreadableClipsError as error:
-        saved = _save_checkpoint(trainer)
-        quarantine(config.data.root, {clip: ClipError(reason, detail) for clip, reason, detail in error.clips})
-        raise RunError(
-            f"{error}; quarantined in {config.data.root / 'datasets' / 'corrupted_videos.json'}, {saved} without it"
-        ) from error
-    except KeyboardInterrupt:
-        raise RunError(f"interrupted; {_save_checkpoint(trainer)}") from None
-    except (OSError, SafetensorError) as error:
-        raise _cannot_write(trainer, error) from error
-    except ValueError as error:
-        if checkpoint is None or "torch.load" not in str(error):
-            raise
-        raise ConfigError(f"--resume: transformers reads no optimizer state with torch {torch.__version__}") from error
-    except RuntimeError as error:
-        if interrupt.asked:  # a terminal's Ctrl-C reaches the workers too, and the loader misses them
-            raise RunError(f"interrupted; {_save_checkpoint(trainer)}") from None
-        if "inline_container" not in str(error):  # where torch.save fails on a disk that takes no more
-            raise
-        raise _cannot_write(trainer, OSError(0, "a file was cut short")) from error
-
-
-def _save_checkpoint(trainer: SignTrainer) -> str:
-    """Saves a checkpoint, where a step has been taken; returns how the user goes on."""
-    if not trainer.state.global_step:
-        return "no step was taken yet: `signvlm train` starts again"
-    trainer._save_checkpoint(trainer.model, trial=None)
-    return "a checkpoint is saved: `signvlm train --resume` goes on"
-
-
-def _cannot_write(trainer: SignTrainer, error: Exception) -> RunError:
-    """Removes what was written of a checkpoint; the earlier ones stay."""
-    folder = Path(str(trainer.args.output_dir))
-    whole = 0
-    for checkpoint in folder.glob("checkpoint-*"):
-        if (checkpoint / "trainer_state.json").is_file():  # the last file of a checkpoint
-            whole += 1
-        else:
-            shutil.rmtree(checkpoint, ignore_errors=True)
-    reason = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())[:120]
-    then = "go on with `signvlm train --resume`" if whole else "train again"
-    return RunError(f"{folder}: a checkpoint cannot be written ({reason}); free space, then {then}")
-
-
-def _metrics(trainer: SignTrainer, corpus: Corpus, hardware: Hardware, seconds: float) -> dict[str, Any]:
+def _metrics(trainer: SignTrainer, corpus: Corpus, hardware: Hardware, seconds: float, metric: str) -> dict[str, Any]:
     parameters = count_parameters(trainer.model)
+    best = best_evaluation(trainer.state.log_history, metric)
     return {
-        "best_metric": trainer.state.best_metric,
-        "metric": trainer.args.metric_for_best_model,
+        "best_metric": best and best[f"eval_{metric}"],
+        "metric": f"eval_{metric}" if best else None,
         "epochs": trainer.state.epoch,
         "steps": trainer.state.global_step,
         "seconds": round(seconds, 1),

@@ -1,6 +1,6 @@
 """A loss that is no number: its step is left out, and after a few in a row training ends with the last good weights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,20 @@ from data_engineering.errors import RunError
 from signvlm import processes
 from signvlm.console import note
 
+CLIPS = "clip_ids"
 IN_A_ROW = 3  # a single bad batch is a clip's fault, a row of them the training's
+
+
+class NamedBatches:
+    """Leaves the clips' ids in a batch, for whoever has to name them."""
+
+    def __init__(self, collate: Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]]) -> None:
+        """Args: collate: makes the batch."""
+        self.collate = collate
+
+    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Returns the batch, with `clip_ids`."""
+        return {**self.collate(examples), CLIPS: [example["clip_id"] for example in examples]}
 
 
 class NotANumberError(RunError):

@@ -6,8 +6,10 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-from transformers import TrainerCallback
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from signvlm import processes
 from signvlm.console import note
 
 
@@ -49,7 +51,12 @@ class Interrupt(TrainerCallback):
         note("interrupted: this batch is finished first; Ctrl-C once more ends at once")
 
     def _check(self, *_: Any, **__: Any) -> None:
-        if self.asked:
+        if self.asked and not processes.joined():
             raise KeyboardInterrupt
 
-    on_substep_end = on_step_end = on_prediction_step = _check
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Ends after a step: of several processes all after the same one, whichever heard it."""
+        if processes.any_of(torch.tensor(self.asked, device=args.device)) if processes.joined() else self.asked:
+            raise KeyboardInterrupt
+
+    on_substep_end = on_prediction_step = _check

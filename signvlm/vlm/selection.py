@@ -17,9 +17,11 @@ from data_engineering.errors import ConfigError
 from signvlm import processes
 from signvlm.corpus import Corpus
 from signvlm.vlm.examples import UnreadableClipsError
+from signvlm.vlm.out_of_memory import shrinking
 
 SCORE = "eval_selection"  # what transformers' trainer compares; never shown
 _DIGITS = 4  # of a loss: a smaller gain is none
+Rank = Callable[[Callable[[], None]], "Ranked"]  # of something to call after each batch
 LogProbs = Callable[[Sequence[Mapping[str, Any]]], np.ndarray]
 
 
@@ -110,6 +112,36 @@ def rank_clips(
     return everything
 
 
+class Validation:
+    """Ranks the validation clips whenever it is called; where memory runs out, with smaller batches from then on."""
+
+    def __init__(
+        self,
+        log_probs: LogProbs,
+        answers: Mapping[str, int],
+        examples: Dataset,
+        batch_size: int,
+        show: Callable[[Sequence[Asked]], None] | None = None,
+    ) -> None:
+        """Takes what `rank_clips` takes, and what is shown how the clips were ranked."""
+        self.log_probs = log_probs
+        self.answers = answers
+        self.examples = examples
+        self.batch_size = batch_size
+        self.show = show
+
+    def __call__(self, between: Callable[[], None]) -> Ranked:
+        """Ranks; `between` is called after each batch."""
+        asked, self.batch_size = shrinking(
+            lambda size: rank_clips(self.log_probs, self.answers, self.examples, size, between),
+            self.batch_size,
+            "evaluation.batch_size",
+        )
+        if self.show is not None and processes.first():
+            self.show(asked)
+        return Ranked.of(asked)
+
+
 def selection_score(ranked: Ranked) -> float:
     """Returns a number that is larger for a better top-1 and, where that is the same, for a lower loss.
 
@@ -119,23 +151,26 @@ def selection_score(ranked: Ranked) -> float:
     return ranked.top1 + 0.5 / ranked.clips / (1 + max(0.0, loss))
 
 
-def without_gain(history: Iterable[Mapping[str, Any]], metric: str) -> int:
-    """Returns how many evaluations have passed since the best one.
+def best_evaluation(history: Iterable[Mapping[str, Any]], metric: str) -> Mapping[str, Any] | None:
+    """Returns the best evaluation of the trainer's log, the first of equals; None where there is none.
 
     Args:
         history: The trainer's log, which a resumed run goes on with.
         metric: `top1` (ties by loss) or `loss`.
     """
-    best, since = None, 0
-    for entry in history:
-        if "eval_loss" not in entry:
-            continue
-        loss = -round(entry["eval_loss"], _DIGITS)
-        value = (entry["eval_top1"], loss) if metric == "top1" else (loss,)
-        since += 1
-        if best is None or value > best:
-            best, since = value, 0
-    return since
+    evaluations = [entry for entry in history if "eval_loss" in entry]
+    return max(evaluations, key=lambda entry: _worth(entry, metric), default=None)
+
+
+def without_gain(history: Iterable[Mapping[str, Any]], metric: str) -> int:
+    """Returns how many evaluations have passed since the best one; takes what `best_evaluation` takes."""
+    worth = [_worth(entry, metric) for entry in history if "eval_loss" in entry]
+    return len(worth) - 1 - worth.index(max(worth)) if worth else 0
+
+
+def _worth(entry: Mapping[str, Any], metric: str) -> tuple[float, float]:
+    loss = round(entry["eval_loss"], _DIGITS) if math.isfinite(entry["eval_loss"]) else math.inf
+    return (entry.get("eval_top1", 0.0) if metric == "top1" else 0.0, -loss)
 
 
 class Patience(TrainerCallback):

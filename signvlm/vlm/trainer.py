@@ -1,23 +1,25 @@
 """TRL's SFTTrainer with what signs need.
 
-A loss on the answers only, smoothing in the same forward, selection by validation top-1, and an end that loses nothing
-when a clip cannot be read.
+A loss on the answers only, smoothing in the same forward, selection by validation top-1, and draws that a resumed run
+repeats.
 """
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl import SFTTrainer
 
 from data_engineering.clip import write_text
 from signvlm.vlm.examples import UnreadableClipsError
+from signvlm.vlm.guard import CLIPS, Guard
 from signvlm.vlm.loss import Smoothing, answer_logits, answer_loss
 from signvlm.vlm.model import PROJECTOR
+from signvlm.vlm.sampler import DrawnExamples, EpochSampler, NameEpoch
+from signvlm.vlm.selection import SCORE, Rank, selection_score
+from signvlm.vlm.watch import StepTimes
 
 
 class SignTrainer(SFTTrainer):
@@ -27,6 +29,7 @@ class SignTrainer(SFTTrainer):
         smoothing: Of the labels, in training only; the validation loss is the plain one.
         projector_learning_rate: The projector's own, or None.
         companions: {file name: text} written into every checkpoint, so that each can be evaluated like a bundle.
+        rank: Ranks the validation clips; None leaves evaluation to the trainer, which computes the loss alone.
     """
 
     model: Any  # the trainers declare it as maybe absent
@@ -37,15 +40,24 @@ class SignTrainer(SFTTrainer):
         smoothing: Smoothing,
         projector_learning_rate: float | None,
         companions: dict[str, str],
+        rank: Rank | None = None,
+        balanced: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Takes SFTTrainer's arguments and the three above."""
+        """Takes SFTTrainer's arguments, the four above, and whether every gloss is drawn equally often."""
         self.smoothing = smoothing
         self.projector_learning_rate = projector_learning_rate
         self.companions = companions
-        self._step_started = time.perf_counter()
-        self._steps_logged = 0
+        self.rank = rank
+        self._times = StepTimes()
+        self._guard = Guard()
         super().__init__(*args, **kwargs)
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        examples: Any = self.train_dataset
+        self._sampler = EpochSampler(examples.with_format(None)["gloss"], seed, balanced)
+        self.train_dataset = DrawnExamples(examples)
+        self.add_callback(NameEpoch(self._sampler))
+        self.add_callback(self._guard)
         _leave_tower_out(self.model)
         # TRL casts a quantized model's trainable weights to bfloat16; small updates would be rounded away.
         for parameter in self.model.parameters():
@@ -66,12 +78,44 @@ class SignTrainer(SFTTrainer):
         """
         if inputs.get("unreadable"):
             raise UnreadableClipsError([tuple(clip) for clip in inputs["unreadable"]])
+        clips = inputs.pop(CLIPS, ())
         labels = inputs["labels"]
         logits = answer_logits(model, {key: value for key, value in inputs.items() if key != "labels"}, labels)
         loss = answer_loss(logits, labels, self.smoothing if model.training else None, num_items_in_batch)
+        if model.training:
+            self._guard.saw(loss, clips)
         if num_items_in_batch is not None and self.args.average_tokens_across_devices:
             loss = loss * self.accelerator.num_processes  # DDP averages gradients; the count is over all processes
         return (loss, {"logits": logits}) if return_outputs else loss
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Ranks the validation clips: loss, top-1, top-5, and the score by which the best model is chosen."""
+        with self._times.apart():
+            if self.rank is None:
+                return super().evaluate(*args, **kwargs)
+            started = time.perf_counter()
+            self.model.eval()
+            ranked = self.rank(self._between)
+            metrics = {"eval_loss": ranked.loss, "eval_top1": ranked.top1, "eval_top5": ranked.top5}
+            self.log({**metrics, "eval_runtime": time.perf_counter() - started})
+            metrics[SCORE] = selection_score(ranked)
+            self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+            return metrics
+
+    def _between(self) -> None:
+        self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
+
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
+        """Times how long a step waits for its clips."""
+        with self._times.waiting():
+            return super().get_batch_samples(*args, **kwargs)
+
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> EpochSampler:
+        return self._sampler
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        with self._times.apart():
+            super()._save_checkpoint(*args, **kwargs)
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
         """The usual optimizer, the projector in groups of its own where it has a learning rate of its own."""
@@ -96,11 +140,13 @@ class SignTrainer(SFTTrainer):
             write_text(Path(output_dir or str(self.args.output_dir)) / name, text)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Adds what a user watches: seconds a step and memory in GiB."""
+        """Adds what a user watches: seconds a step, memory in GiB, the projector's learning rate."""
         if "loss" in logs:
-            now, steps = time.perf_counter(), self.state.global_step - self._steps_logged
-            logs["step_time"] = (now - self._step_started) / max(1, steps)
-            self._step_started, self._steps_logged = now, self.state.global_step
+            logs.update(self._times.take(self.state.global_step))
+            if self.projector_learning_rate is not None and self.args.learning_rate:
+                # One schedule for all groups: each has its own rate times the same factor.
+                share = logs["learning_rate"] / self.args.learning_rate
+                logs["projector_learning_rate"] = share * self.projector_learning_rate
             logs["gpu_memory_gb" if torch.cuda.is_available() else "memory_gb"] = memory_in_use() / 2**30
         super().log(logs, start_time)
 
@@ -114,30 +160,6 @@ def _leave_tower_out(model: torch.nn.Module) -> None:
     for name, module in model.named_modules():
         if name.endswith("vision_tower") and not any(p.requires_grad for p in module.parameters()):
             module.forward = torch.no_grad()(module.forward)
-
-
-class SelectByRanking(TrainerCallback):
-    """Adds validation top-1, by exact ranking, to each evaluation's metrics.
-
-    The best model and early stopping are chosen by it, so it must stand before EarlyStoppingCallback in the list.
-    """
-
-    def __init__(self, top1: Callable[[], float], log: Callable[[dict[str, float]], None]) -> None:
-        """Args: top1: ranks the validation clips and returns the share right. log: writes to the trainer's log."""
-        self.top1 = top1
-        self.log = log
-
-    def on_evaluate(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
-        """Called by the trainer after the validation loss is known and before the best model is chosen."""
-        metrics: dict[str, float] = kwargs["metrics"]
-        metrics["eval_top1"] = self.top1()
-        self.log({"eval_top1": metrics["eval_top1"]})
 
 
 def memory_in_use() -> int:

@@ -54,21 +54,22 @@ class StepTimes:
 
 
 def show_samples(
-    writer: SummaryWriter, examples: Dataset, glossary: Sequence[str]
-) -> Callable[[Sequence[Asked], int], None]:
+    writer: SummaryWriter, examples: Dataset, glossary: Sequence[str], step: Callable[[], int]
+) -> Callable[[Sequence[Asked]], None]:
     """Returns what draws a few validation clips with the model's answers.
 
     Args:
         writer: Where to.
         examples: The validation clips.
         glossary: The glosses.
+        step: Returns the number of steps taken.
 
     Returns:
-        A function of the clips as they were ranked and of the step.
+        A function of the clips as they were ranked.
     """
     chosen = np.unique(np.linspace(0, len(examples) - 1, SAMPLES).round().astype(int))
 
-    def show(asked: Sequence[Asked], step: int) -> None:
+    def show(asked: Sequence[Asked]) -> None:
         rows = []
         for index in chosen:
             example, answer = examples[int(index)], glossary[asked[index].best]
@@ -76,6 +77,6 @@ def show_samples(
             frames = example["frames"]
             shown = frames[np.linspace(0, len(frames) - 1, min(_FRAMES, len(frames))).round().astype(int)]
             rows.append((f"{example['gloss']}: taken for {answer}, {verdict}", shown))
-        writer.add_image("eval/clips", np.asarray(draw_sheet(rows, tile=_TILE)), step, dataformats="HWC")
+        writer.add_image("eval/clips", np.asarray(draw_sheet(rows, tile=_TILE)), step(), dataformats="HWC")
 
     return show

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data_engineering.errors import ConfigError
-from signvlm.runs import fresh_run, newest_bundle, resumable_run, runs
+from signvlm.runs import fresh_run, newest_bundle, runs
 
 
 def fill(folder: Path, *names: str) -> Path:
@@ -47,28 +47,6 @@ def test_runs_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
 def test_a_name_with_a_number_of_its_own_is_counted_from_there(tmp_path: Path) -> None:
     fill(tmp_path / "demo-5", "config.yaml")
     assert fresh_run(tmp_path / "demo-5") == tmp_path / "demo-5-2"
-
-
-def test_resuming_takes_the_newest_run_with_a_checkpoint_and_its_last_one(tmp_path: Path) -> None:
-    fill(tmp_path / "demo", "checkpoint-5/trainer_state.json")
-    fill(tmp_path / "demo-2", "checkpoint-90/trainer_state.json", "checkpoint-100/trainer_state.json")
-    fill(tmp_path / "demo-3", "config.yaml")
-    assert resumable_run(tmp_path / "demo") == (tmp_path / "demo-2", tmp_path / "demo-2" / "checkpoint-100")
-
-
-def test_a_checkpoint_cut_short_by_a_crash_is_passed_over(tmp_path: Path) -> None:
-    fill(tmp_path / "demo", "checkpoint-10/trainer_state.json", "checkpoint-20/adapter_model.safetensors")
-    assert resumable_run(tmp_path / "demo")[1].name == "checkpoint-10"
-
-
-def test_a_folder_that_is_only_called_like_a_checkpoint_is_passed_over(tmp_path: Path) -> None:
-    fill(tmp_path / "demo", "checkpoint-10/trainer_state.json", "checkpoint-best/trainer_state.json")
-    assert resumable_run(tmp_path / "demo")[1].name == "checkpoint-10"
-
-
-def test_nothing_to_resume_is_told_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no checkpoint to resume from; run `signvlm train` without --resume"):
-        resumable_run(tmp_path / "demo")
 
 
 def test_the_newest_bundle_is_that_of_the_newest_run_that_finished(tmp_path: Path) -> None:
