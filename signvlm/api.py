@@ -102,7 +102,7 @@ class SignRecognizer:
 
         Raises:
             RunError: The file is no clip; the message has the reason and the remedy.
-            ValueError: The array has another type or shape, or the recogniser is closed.
+            ValueError: The array has another type or shape, `top` is below 1, or the recogniser is closed.
 
         Examples:
             >>> import numpy as np
@@ -135,7 +135,7 @@ class SignRecognizer:
             rest goes on.
 
         Raises:
-            ValueError: An array has another type or shape, or the recogniser is closed.
+            ValueError: An array has another type or shape, a number is below 1, or the recogniser is closed.
 
         Examples:
             >>> for prediction in recognizer.rank_many(["hello.mp4", "notes.txt"], top=1):
@@ -145,6 +145,8 @@ class SignRecognizer:
         """
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, this is {batch_size}")
+        if top is not None and top < 1:
+            raise ValueError(f"top must be at least 1 or None, this is {top}")
         loaded = self._open()
         given = (clip if isinstance(clip, np.ndarray) else Path(clip) for clip in clips)
         return predict(

@@ -18,7 +18,10 @@ from data_engineering.clip import read_json
 from data_engineering.errors import RunError
 from signvlm.calibration import FILE as CALIBRATION
 from signvlm.config import shipped
+from signvlm.console import note
+from signvlm.evaluation.results import read_results
 from signvlm.evaluation.summary import bracket, percent
+from signvlm.identity import files_of
 from signvlm.templating import markdown
 
 RESULTS = "evaluation_results.json"
@@ -76,7 +79,7 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
             calibration.json, base/ (whether the base comes with it).
         name: How users will name it: a repository `user/name`, or None for the folder itself.
         results: An evaluation_results.json; None takes the one that `eval` wrote for this bundle, or none: in it, or
-            beside it where it is a run's `adapter`.
+            beside it where it is a run's `adapter`. Figures of other weights are left out, and said to be.
 
     Raises:
         RunError: One of those files is broken.
@@ -85,7 +88,7 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
     config = _yaml(bundle / "config.yaml")
     glossary = _json(bundle / "glossary.json") or []
     metrics = _json(bundle / "metrics.json")
-    evaluated = _json(results or (bundle.parent if bundle.name == "adapter" else bundle) / RESULTS)
+    evaluated = _evaluated(bundle, results or (bundle.parent if bundle.name == "adapter" else bundle) / RESULTS)
     data, model, preprocess = (config.get(section) or {} for section in ("data", "model", "preprocess"))
     run = evaluated.get("run") or {}
 
@@ -221,6 +224,17 @@ def _is_hub_id(base: str) -> bool:
     except HFValidationError:
         return False
     return base.count("/") == 1 and not shipped(base).exists()
+
+
+def _evaluated(bundle: Path, path: Path) -> dict[str, Any]:
+    """Reads the results of a bundle; nothing where they are of other weights, as after a longer training."""
+    if not path.is_file():
+        return {}
+    results = read_results(path)
+    if results["run"].get("files") in (None, files_of(bundle)):
+        return results
+    note(f"{path}: its figures are of other weights, so the card goes without; run `signvlm eval` again")
+    return {}
 
 
 def _json(path: Path) -> Any:

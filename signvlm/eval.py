@@ -6,13 +6,11 @@ signvlm eval --checkpoint data/wlasl/runs/internvl3_5_2b/adapter --split validat
 
 import dataclasses
 import importlib.metadata
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub.constants import HF_HUB_CACHE
+from huggingface_hub import constants
 
 from data_engineering.clip import SPLITS, by_split, read_json
 from data_engineering.errors import ConfigError, RunError
@@ -29,11 +27,12 @@ from signvlm.evaluation.partial import digest
 from signvlm.evaluation.protocol import DEFAULT, WLASL_OFFICIAL, deviations
 from signvlm.evaluation.results import paths, read_results
 from signvlm.evaluation.synonyms import Synonyms, synonyms_of_file, synonyms_of_media
-from signvlm.identity import identify
+from signvlm.identity import files_of, identify
 from signvlm.loading import Loaded, find, load_found
 from signvlm.vlm.bundle import read_glossary
 
 VALIDATION = "validation"
+_NO_ANSWER = ("workers", "reasons")  # of the hardware: they change how fast a clip is answered, not how
 
 
 def evaluate_checkpoint(
@@ -44,6 +43,7 @@ def evaluate_checkpoint(
     limit: int | None = None,
     protocol: str = DEFAULT,
     progress: bool = True,
+    command: str | None = None,
 ) -> Results:
     """Evaluates an adapter; unreadable clips of the split count as wrong, missing ones are listed.
 
@@ -57,6 +57,7 @@ def evaluate_checkpoint(
         limit: A seeded sample of this many clips; None for all.
         protocol: `default`, or `wlasl-official` for what the WLASL authors compute besides.
         progress: Whether to show progress bars on stderr.
+        command: What the report shows as the command that made it.
 
     Raises:
         ConfigError: An unknown split, no bundle, a data root without clips, a broken file of synonyms or phonology.
@@ -85,9 +86,10 @@ def evaluate_checkpoint(
         calibrate=calibrator.calibrate,
         history=history.get("history") or [],
         context={
-            "command": shlex.join(["signvlm", *sys.argv[1:]]),
+            "command": command,
             "checkpoint": str(bundle),
             "identity": calibrator.key,
+            "files": files_of(bundle),
             "config": config.model_dump(mode="json", by_alias=True),
             "hardware": dataclasses.asdict(loaded.hardware),
             "leakage": corpus.health.get("leakage"),
@@ -120,15 +122,16 @@ def evaluate_checkpoint(
 def folder_of(bundle: Path, config: Config) -> Path:
     """Returns where a bundle's results go: the run's folder, or the bundle itself where it lies by itself.
 
-    The Hub's cache is the Hub's: results of a bundle in it go where the configuration's own runs go.
+    The Hub's cache is the Hub's: results of a bundle in it go to a run's folder of its name, apart from one's own runs.
     """
     if _cached(bundle):
-        return config.output_dir
+        repository = bundle.resolve().relative_to(Path(constants.HF_HUB_CACHE).resolve()).parts[0]
+        return config.data.root / "runs" / repository.removeprefix("models--")
     return bundle.parent if bundle.name == "adapter" else bundle
 
 
 def _cached(bundle: Path) -> bool:
-    return bundle.resolve().is_relative_to(Path(HF_HUB_CACHE).resolve())
+    return bundle.resolve().is_relative_to(Path(constants.HF_HUB_CACHE).resolve())
 
 
 class _Calibrator:
@@ -188,7 +191,7 @@ def _pixels_key(loaded: Loaded, corpus: Corpus, split: str, identity: str) -> st
             identity,
             config.generation,
             config.evaluation.chunk_size,
-            dataclasses.asdict(loaded.hardware),
+            {key: value for key, value in dataclasses.asdict(loaded.hardware).items() if key not in _NO_ANSWER},
             {name: importlib.metadata.version(name) for name in ("signvlm", "torch", "transformers")},
             fingerprint(by_split([row for row in corpus.manifest if "media" in row], split), config.preprocess),
         ]

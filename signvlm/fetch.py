@@ -102,6 +102,7 @@ def _checked(folder: Path, name: str) -> tuple[str, ...]:
         "model.device=auto",
         "model.dtype=auto",
         "download.cookies=null",
+        "training.output_dir=null",
     )
 
 

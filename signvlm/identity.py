@@ -21,9 +21,17 @@ def identify(bundle: Path, config: Config, *, load_in_4bit: bool) -> str:
         config: The configuration in force.
         load_in_4bit: Whether the base is quantized.
     """
-    files = {path.name: _hash(path) for path in sorted(bundle.iterdir()) if _decides(path)}
     framing = config.preprocess.model_dump(mode="json", exclude={"workers", "stored_frames"})
-    return digest([files, _base(config), config.model.prompt, framing, load_in_4bit])
+    return digest([_files(bundle), _base(config), config.model.prompt, framing, load_in_4bit])
+
+
+def files_of(bundle: Path) -> str:
+    """Identifies a bundle's files, which tells whether results are of these weights."""
+    return digest(_files(bundle))
+
+
+def _files(bundle: Path) -> dict[str, str]:
+    return {path.name: _hash(path) for path in sorted(bundle.iterdir()) if _decides(path)}
 
 
 def _decides(path: Path) -> bool:

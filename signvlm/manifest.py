@@ -6,6 +6,8 @@ Never a pixel: five JSON files by name, each read and written anew as JSON, and 
 """
 
 import json
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +56,12 @@ def push_manifest(
         RunError: A manifest is broken; the Hub cannot be reached or refuses.
     """
     check_name(repo)
-    folder = Manifests(data.root).validated.parent
-    for name in _REQUIRED:
-        if not (folder / name).is_file():
-            raise ConfigError(f"{folder / name}: not there; {NEXT}, or set data.root")
-    found = {name: _told(folder / name, data.root) for name in ABOUT if (folder / name).is_file()}
+    folder, found = read_manifests(data)
     card = _card(found, data, repo)
+    notes = []
+    if any(row.get("own_file") for row in found["wlasl_validated.json"]):
+        ids = ", ".join(row["video_id"] for row in found["wlasl_validated.json"][:3])
+        notes.append(f"clips' ids are made of their files' names ({ids}, ...): rename files that name a person first")
     contents: dict[str, bytes | Path] = {
         name: (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode() for name, value in found.items()
     }
@@ -72,23 +74,66 @@ def push_manifest(
         url = send(
             contents, repo, kind="dataset", message=message, private=private, revision=revision, endpoint=endpoint
         )
-    return Upload(repo, sizes(contents), left_out, card, (), url)
+    return Upload(repo, sizes(contents), left_out, card, tuple(notes), url)
+
+
+def read_manifests(data: DataSettings) -> tuple[Path, dict[str, Any]]:
+    """Reads the manifests as they may go: no path of this machine, no signer's name.
+
+    Returns:
+        Their folder, and {file name: content}.
+
+    Raises:
+        ConfigError: One that is needed is not there.
+        RunError: One is broken.
+    """
+    folder = Manifests(data.root).validated.parent
+    for name in _REQUIRED:
+        if not (folder / name).is_file():
+            raise ConfigError(f"{folder / name}: not there; {NEXT}, or set data.root")
+    return folder, _numbered({name: _told(folder / name, data.root) for name in ABOUT if (folder / name).is_file()})
 
 
 def _told(path: Path, root: Path) -> Any:
     """Reads a manifest, the paths in it relative to the data root."""
-    value = read_json(path, NEXT)
-    for prefix in {f"{root}/", f"{root.resolve()}/"}:
-        value = _without(value, prefix)
-    return without_paths(value)
+    # An absolute path means this folder wherever it stands; a relative one may be part of an address, but at its start.
+    places = [re.escape(f"{root.resolve()}/"), rf"(?<![^\s'\"(]){re.escape(f'{root}/')}"]
+    return without_paths(_without(read_json(path, NEXT), re.compile("|".join(places))))
 
 
-def _without(value: Any, prefix: str) -> Any:
+def _without(value: Any, places: re.Pattern[str]) -> Any:
     if isinstance(value, dict):
-        return {key: _without(each, prefix) for key, each in value.items()}
+        return {key: _without(each, places) for key, each in value.items()}
     if isinstance(value, list):
-        return [_without(each, prefix) for each in value]
-    return value.replace(prefix, "") if isinstance(value, str) else value
+        return [_without(each, places) for each in value]
+    return places.sub("", value) if isinstance(value, str) else value
+
+
+def _numbered(found: dict[str, Any]) -> dict[str, Any]:
+    """Returns the manifests with a number for each signer that has a name: a name is nobody's business but theirs."""
+    told = {str(signer) for signer in _signers(found)}
+    numbers = {int(signer) for signer in told if signer.isdecimal()}
+    names = sorted(signer for signer in told if signer and not signer.isdecimal())
+    return _renamed(found, {name: number for number, name in enumerate(names, start=max(numbers, default=0) + 1)})
+
+
+def _signers(value: Any) -> Iterator[Any]:
+    """Yields whatever stands under `signer_id` in JSON-like data."""
+    if isinstance(value, dict):
+        yield from (each for key, each in value.items() if key == "signer_id")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _signers(each)
+
+
+def _renamed(value: Any, numbers: Mapping[str, int]) -> Any:
+    if isinstance(value, list):
+        return [_renamed(each, numbers) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: numbers.get(str(each), each) if key == "signer_id" else _renamed(each, numbers)
+        for key, each in value.items()
+    }
 
 
 def _card(found: dict[str, Any], data: DataSettings, repo: str) -> str:

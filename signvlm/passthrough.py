@@ -23,6 +23,12 @@ FIXED_TRAINING = {
     "label_smoothing_factor": 0.0,
 }
 
+# What the beams must decide by themselves, and the least of what they are.
+FIXED_GENERATION = (
+    *("eos_token_id", "pad_token_id", "return_dict_in_generate", "output_scores"),
+    *("prefix_allowed_tokens_fn", "past_key_values", "inputs", "input_ids", "attention_mask"),
+)
+
 COUNTS = ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps")
 
 # GenerationConfig declares no types; these are the keys that beams are set with.
@@ -75,6 +81,15 @@ def check_passthrough(config: Config) -> None:
     _check(source, "quantization", quantization, _init_hints(BitsAndBytesConfig))
     known = dict.fromkeys((key for key in GenerationConfig().to_dict() if not key.startswith("_")), Any)
     _check(source, "generation", config.generation, known | GENERATION_TYPES)
+    for key in FIXED_GENERATION:
+        if key in config.generation:
+            raise ConfigError(f"{source}: generation.{key} is set by the beam search itself; remove it")
+    beams = config.generation.get("num_beams")
+    if beams is not None and beams < 2:
+        raise ConfigError(
+            f"{source}: generation.num_beams should be at least 2 (it is {beams}); for the one best gloss, "
+            "evaluation.modes: [exact] ranks them all"
+        )
     # What no declared type tells, the libraries' own constructors do.
     for section, record, values in (
         ("quantization", BitsAndBytesConfig, quantization),

@@ -5,6 +5,7 @@ signvlm predict clips/ --top 3 --json
 find . -name '*.mp4' | signvlm predict - --checkpoint user/name --batch-size 8 --timing
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,7 @@ from data_engineering.frames import row_frames
 from data_engineering.reasons import ClipError
 from data_engineering.rows import decode_row, validated_rows
 from signvlm.config import Config
+from signvlm.console import note
 from signvlm.media import REMEDIES, frames_of, read_clip
 from signvlm.recognizer import Ranking, Recognizer
 
@@ -104,10 +106,9 @@ def predict(
         ValueError: An array of another type or shape.
         RunError: The model answers with what is no number.
     """
-    known = _known_clips(config.data.root)
     todo, size = iter(clips), 1
     while batch := list(itertools.islice(todo, size)):
-        read = [_read(clip, known, config) for clip in batch]
+        read = [_read(clip, config) for clip in batch]
         frames = [shown for shown, _ in read if shown is not None]
         best = len(recognizer.glossary) if top is None else top
         rankings = iter(recognizer.rank(frames, best, temperature=temperature, tolerance=TOLERANCE) if frames else ())
@@ -128,9 +129,7 @@ def _answers(ranking: Ranking) -> tuple[RankedGloss, ...]:
     )
 
 
-def _read(
-    clip: Path | np.ndarray, known: dict[Path, dict[str, Any]], config: Config
-) -> tuple[np.ndarray | None, Prediction]:
+def _read(clip: Path | np.ndarray, config: Config) -> tuple[np.ndarray | None, Prediction]:
     """Returns a clip's frames (None where there are none), and the prediction so far: its name and any error."""
     if isinstance(clip, np.ndarray):
         return frames_of(clip, config.preprocess), Prediction(None)
@@ -138,7 +137,7 @@ def _read(
         return None, Prediction(clip, error="absent: no file can have this name", remedy=REMEDIES["absent"])
     row = None
     try:
-        row = known.get(clip.resolve())
+        row = _known_clips(config.data.root).get(clip.resolve())
         if row is not None:
             return row_frames(decode_row(row, config.preprocess)), Prediction(clip, indexed=True)
         return read_clip(clip, config.preprocess, config.validate_), Prediction(clip)
@@ -150,6 +149,14 @@ def _read(
 
 def _known_clips(root: Path) -> dict[Path, dict[str, Any]]:
     manifest = Manifests(root).validated
-    if not manifest.is_file():
+    return _rows_by_file(root, manifest.stat().st_mtime_ns) if manifest.is_file() else {}
+
+
+@functools.lru_cache(maxsize=1)
+def _rows_by_file(root: Path, _written: int) -> dict[Path, dict[str, Any]]:
+    """Reads the manifest once, not once a clip, as long as it stays as it is."""
+    try:
+        return {Path(row["video_path"]).resolve(): row for row in validated_rows(root)}
+    except RunError as error:  # which boxes are known is of no matter to a file from elsewhere
+        note(f"warning: {error}; every clip is framed by what moves")
         return {}
-    return {Path(row["video_path"]).resolve(): row for row in validated_rows(root)}

@@ -133,6 +133,7 @@ def evaluate(
     if not len(split.clips):
         raise RunError(f"{split.name}: no readable clip to evaluate; see health.html, or name another with --split")
     files = paths(out, split.name, limited=limit is not None)
+    looked = [paths(out, split.name, limited=limited).json for limited in (False, True)]
     readable, refused = _sample(len(split.clips), len(split.unreadable), limit, settings.seed)
     asked = [split.clips[index]["clip_id"] for index in readable]
     key = digest([background.key, split.name, settings.modes, asked])
@@ -158,7 +159,7 @@ def evaluate(
             "summary": {},
             "run": plain(
                 {
-                    **provenance(settings, limit, times(files.json)),
+                    **provenance(settings, limit, times(*looked)),
                     **(background.context or {}),
                 }
             ),

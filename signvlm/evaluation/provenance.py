@@ -13,15 +13,23 @@ from signvlm.config import EvaluationSettings
 PACKAGES = ("signvlm", "torch", "transformers", "trl", "peft", "datasets", "numpy", "scipy", "scikit-learn")
 
 
-def times(path: Path) -> int:
-    """Counts how often this file was written, this time included: test clips looked at often are no test any more."""
+def times(*written: Path) -> int:
+    """Counts how often a split was looked at, this time included: clips looked at often are no test any more.
+
+    Args:
+        written: The results that a look at this split leaves, those of limited runs among them.
+    """
+    return 1 + max(map(_looks, written))
+
+
+def _looks(path: Path) -> int:
     if not path.is_file():
-        return 1
+        return 0
     try:
         earlier = read_json(path, "")["run"].get("times", 1)
     except (RunError, KeyError, TypeError, AttributeError):
-        return 1
-    return (earlier if isinstance(earlier, int) else 1) + 1
+        return 0
+    return earlier if isinstance(earlier, int) else 1
 
 
 def provenance(settings: EvaluationSettings, limit: int | None, looks: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 """From a dataset to a model and its figures: train, eval, predict."""
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -73,7 +74,15 @@ def eval(config: "Config", checkpoint: Path | None, limit: int | None, split: st
     """
     from signvlm.eval import evaluate_checkpoint
 
-    results = evaluate_checkpoint(config, checkpoint, split=split, limit=limit, protocol=protocol, progress=watched())
+    results = evaluate_checkpoint(
+        config,
+        checkpoint,
+        split=split,
+        limit=limit,
+        protocol=protocol,
+        progress=watched(),
+        command=shlex.join(["signvlm", *sys.argv[1:]]),
+    )
     print_lines(
         [
             results.table(),

@@ -44,7 +44,8 @@ def beam_search(
         for text, score in zip(tokenizer.batch_decode(tokens, skip_special_tokens=True), row, strict=True):
             gloss = " ".join(text.split())
             # A beam that the glossary is too small to fill scores minus infinity (or -1e9 as generate starts it).
-            if score > -1e8 and score > merged.get(gloss, float("-inf")):
+            # What is no number stays, for its user to be told of.
+            if not score <= -1e8 and not score <= merged.get(gloss, float("-inf")):
                 merged[gloss] = score
         answers.append([Answer(g, s) for g, s in sorted(merged.items(), key=lambda item: -item[1])])
     return answers

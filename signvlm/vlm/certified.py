@@ -62,10 +62,11 @@ def best(
     firsts = prompts.first[:, torch.from_numpy(roots[:, 1])].cpu().numpy()
     searches = [_Search(tree, top, row, temperature, tolerance) for row in firsts]
     live = list(range(len(searches)))
+    opened = [search.open() for search in searches]
     held = np.empty((len(live), 0), dtype=np.int64)
     size = min(FIRST_ROUND, chunk_size)
     while live:
-        chosen = [searches[clip].choose(size) for clip in live]
+        chosen = [searches[clip].choose(size, open_) for clip, open_ in zip(live, opened, strict=True)]
         if prompts.held + max(map(len, chosen)) > chunk_size:
             prompts.forget()
             held = held[:, :0]
@@ -75,7 +76,9 @@ def best(
         hidden = prompts.run(tree.tokens[real], tree.depths[real], tree.sees(present, held))
         _score(model, hidden, present, chosen, [searches[clip] for clip in live])
         size = min(2 * size, chunk_size)
-        going = [row for row, clip in enumerate(live) if searches[clip].open().any()]
+        opened = [searches[clip].open() for clip in live]
+        going = [row for row, open_ in enumerate(opened) if open_.any()]
+        opened = [opened[row] for row in going]
         if len(going) < len(live):
             live, held = [live[row] for row in going], held[going]
             if live:
@@ -127,9 +130,9 @@ class _Search:
             return True
         return all(most - least <= self.tolerance for least, most in self.ranking().shares())
 
-    def choose(self, size: int) -> np.ndarray:
-        """Returns up to `size` nodes to run next, ascending: the likeliest beginnings, and what small trees follow."""
-        beginnings = np.flatnonzero(self.open())
+    def choose(self, size: int, opened: np.ndarray) -> np.ndarray:
+        """Returns up to `size` nodes to run next, ascending: the likeliest of what is open, and small trees below."""
+        beginnings = np.flatnonzero(opened)
         chosen: list[np.ndarray] = []
         room = size
         for node in beginnings[np.argsort(-self.log_probs[beginnings], kind="stable")]:

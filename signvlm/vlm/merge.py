@@ -6,7 +6,6 @@ The base is taken unquantized: merging into 4-bit weights would round the adapte
 weights saw a slightly other base, so its scores move by what is printed as the gap to the 4-bit run.
 """
 
-import itertools
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, ProcessorMixin
 
-from data_engineering.clip import Manifests, by_split, read_json, write_json, write_text
+from data_engineering.clip import Manifests, read_json, write_json, write_text
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.frames import row_frames
 from data_engineering.reasons import ClipError
@@ -165,7 +164,7 @@ def _frames(root: Path, trained: Config) -> tuple[Sequence[np.ndarray], str]:
     if Manifests(root).validated.is_file():
         rows = validated_rows(root)
         found = []
-        for row in itertools.chain(by_split(rows, "test"), rows):
+        for row in sorted(rows, key=lambda row: row["split"] != "test"):
             try:
                 found.append(row_frames(decode_row(row, trained.preprocess)))
             except ClipError:
@@ -173,6 +172,6 @@ def _frames(root: Path, trained: Config) -> tuple[Sequence[np.ndarray], str]:
             if len(found) == CLIPS:
                 break
         if found:
-            return found, f"{len(found)} clips of {root}"
+            return found, f"{len(found)} clips of the data root"
     shape = (trained.preprocess.num_frames, trained.preprocess.size, trained.preprocess.size, 3)
     return [np.random.default_rng(0).integers(0, 256, shape, np.uint8)], "a clip of noise, as there is no data root"

@@ -64,6 +64,8 @@ def test_an_array_of_frames_is_a_clip(recognizer: SignRecognizer) -> None:
     assert [answer.log_prob for answer in ranked] == pytest.approx([answer.log_prob for answer in chosen], abs=1e-5)
     with pytest.raises(ValueError, match=r"frames must be uint8 \(T, H, W, 3\)"):
         recognizer.rank(frames[0])
+    with pytest.raises(ValueError, match="top must be at least 1 or None, this is 0"):
+        recognizer.rank(frames, top=0)
 
 
 def test_what_is_no_clip_raises_with_its_remedy_and_in_a_row_is_passed_over(

@@ -14,6 +14,8 @@ from data_engineering.errors import RunError
 from data_engineering.splits import leakage
 from signvlm.card import model_card
 from signvlm.evaluation.figures import summarise
+from signvlm.evaluation.results import VERSION
+from signvlm.identity import files_of
 from signvlm.vlm.tiny import save_tiny
 
 GLOSSARY = ["book", "drink", "don't want"]
@@ -55,6 +57,7 @@ def results(bundle):
         {"gloss": gloss, "log_prob": -1.0 - place} for place, gloss in enumerate(("book", "drink", "don't want"))
     ]
     data = {
+        "version": VERSION,
         "split": "test",
         "protocol": "default",
         "modes": ["exact"],
@@ -93,6 +96,24 @@ def test_results_beside_the_bundle_become_a_table_and_the_hubs_metadata(bundle, 
     assert re.search(r"\| `exact` \| 50\.0 % \[", card.text)
     assert "Not evaluated yet" not in card.text
     assert "Chance is 33.3 % top-1" in card.text
+
+
+def test_results_of_other_weights_are_left_out_and_said_to_be(bundle, results, capsys):
+    """A training that went on replaces the adapter and leaves the figures of the one before beside it."""
+    (bundle / "adapter_model.safetensors").write_bytes(b"one")
+    data = json.loads(results.read_text())
+    data["run"]["files"] = files_of(bundle)
+    results.write_text(json.dumps(data))
+    assert "50.0 %" in model_card(bundle)
+    (bundle / "adapter_model.safetensors").write_bytes(b"another")
+    assert "Not evaluated yet" in model_card(bundle)
+    assert "of other weights" in capsys.readouterr().err
+
+
+def test_results_that_are_none_are_named(bundle, results):
+    results.write_text("[]")
+    with pytest.raises(RunError, match=r"evaluation_results\.json: no evaluation's results"):
+        model_card(bundle)
 
 
 def test_it_tells_base_revision_data_terms_split_and_leakage(bundle):

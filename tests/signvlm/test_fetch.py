@@ -12,6 +12,7 @@ from safetensors.torch import save
 
 from data_engineering.errors import ConfigError, RunError
 from signvlm.config import load
+from signvlm.eval import folder_of
 from signvlm.fetch import find_checkpoint
 
 REPO = "somebody/signs"
@@ -78,11 +79,15 @@ def test_a_strangers_bundle_may_not_name_a_folder_of_this_machine(hub: LoopbackH
 
 
 def test_a_strangers_data_root_and_device_are_not_taken_over(hub: LoopbackHub) -> None:
-    hub.files[REPO]["config.yaml"] = b"data: {root: /srv/secret}\nmodel: {base: user/base, device: cuda}\n"
+    hub.files[REPO]["config.yaml"] = (
+        b"data: {root: /srv/secret}\nmodel: {base: user/base, device: cuda}\ntraining: {output_dir: /srv/elsewhere}\n"
+    )
     found = find_checkpoint(REPO, endpoint=hub.address)
     config = load(found.folder / "config.yaml", found.overrides)
     assert (config.data.root, config.data.index) == (load().data.root, load().data.index)
     assert config.model.device == "auto"
+    # Results of a bundle in the Hub's cache go to a folder of its own, among no runs of one's own.
+    assert folder_of(found.folder, config) == config.data.root / "runs" / "somebody--signs"
 
 
 def test_a_branch_is_named_behind_an_at_or_as_the_revision(hub: LoopbackHub) -> None:

@@ -10,7 +10,7 @@ from loopback_hub import TOKEN, LoopbackHub, loopback_hub
 
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.settings import DataSettings
-from signvlm.manifest import push_manifest
+from signvlm.manifest import push_manifest, read_manifests
 
 REPO = "somebody/signs"
 SENT = {"README.md", "wlasl_cleaned.json", "wlasl_validated.json", "corrupted_videos.json", "split.json", "health.json"}
@@ -112,3 +112,40 @@ def test_private_and_a_branch(hub: LoopbackHub, data: DataSettings) -> None:
 def test_a_data_root_without_manifests_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"wlasl_validated\.json: not there; run `signvlm validate`"):
         push_manifest(DataSettings(root=tmp_path), REPO, dry_run=True)
+
+
+def test_an_address_keeps_what_looks_like_the_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A root named `videos` is no part of an address; its resolved path is one wherever it stands."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "videos" / "datasets"
+    folder.mkdir(parents=True)
+    clip = row(Path("videos"), "00001", "train") | {"url": "https://host.invalid/sign/videos/db/x.mp4"}
+    told = f"h264: {tmp_path}/videos/raw_videos/00001.mp4: bad; videos/raw_videos/00001.mp4 (videos/raw_videos)"
+    (folder / "wlasl_validated.json").write_text(json.dumps([clip]))
+    (folder / "health.json").write_text(json.dumps({"notes": [told]}))
+    _, found = read_manifests(DataSettings(root=Path("videos"), index=Path("index.json")))
+    [there] = found["wlasl_validated.json"]
+    assert there["url"] == clip["url"]
+    assert there["video_path"] == "raw_videos/00001.mp4"
+    assert found["health.json"]["notes"] == ["h264: raw_videos/00001.mp4: bad; raw_videos/00001.mp4 (raw_videos)"]
+
+
+def test_signers_are_numbered_and_their_names_stay_here(hub: LoopbackHub, data: DataSettings) -> None:
+    folder = data.root / "datasets"
+    rows = json.loads((folder / "wlasl_validated.json").read_text())
+    named = [{**rows[0], "signer_id": "anna_smith"}, {**rows[1], "signer_id": "7"}, {**rows[1], "signer_id": ""}]
+    (folder / "wlasl_validated.json").write_text(json.dumps(named))
+    (folder / "health.json").write_text(json.dumps({"signers": [{"signer_id": "anna_smith", "clips": 1}]}))
+    push_manifest(data, REPO, endpoint=hub.address)
+    arrived = hub.files[f"datasets/{REPO}"]
+    assert not any(b"anna_smith" in content for content in arrived.values())
+    assert [row["signer_id"] for row in json.loads(arrived["wlasl_validated.json"])] == [8, "7", ""]
+    assert json.loads(arrived["health.json"])["signers"] == [{"signer_id": 8, "clips": 1}]
+
+
+def test_ids_made_of_file_names_are_pointed_out(data: DataSettings) -> None:
+    folder = data.root / "datasets"
+    rows = json.loads((folder / "wlasl_validated.json").read_text())
+    (folder / "wlasl_validated.json").write_text(json.dumps([{**rows[0], "own_file": "book/anna.mp4"}]))
+    [note] = push_manifest(data, REPO, dry_run=True).notes
+    assert "rename files that name a person first" in note

@@ -70,6 +70,9 @@ def test_the_libraries_whole_surface_is_open(empty: Path, override: str) -> None
         ("quantization.bnb_4bit_use_double_quant=3", "bnb_4bit_use_double_quant must be a boolean"),
         ("quantization.bnb_4bit_compute_dtype=bfloat17", "quantization: "),
         ("generation.num_beams=five", "generation.num_beams should be a valid integer (it is 'five')"),
+        ("generation.num_beams=1", "generation.num_beams should be at least 2 (it is 1); for the one best gloss"),
+        ("generation.pad_token_id=0", "generation.pad_token_id is set by the beam search itself; remove it"),
+        ("generation.output_scores=true", "generation.output_scores is set by the beam search itself; remove it"),
         ("generation.num_beams=3", "generation: `num_return_sequences` (5)"),
     ],
 )

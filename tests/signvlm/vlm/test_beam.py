@@ -70,3 +70,10 @@ def test_a_glossary_smaller_than_the_beam_gives_each_gloss_once(model, processor
     two = TokenTree.build(["no", "book"], processor.tokenizer)
     for row in beam_search(model, processor.tokenizer, inputs, two, {}, constrained=True):
         assert sorted(answer.gloss for answer in row) == ["book", "no"]
+
+
+def test_scores_that_are_no_numbers_are_answers_that_show_it(model, processor, inputs, tree):
+    broken = dict(inputs, pixel_values=torch.full_like(inputs["pixel_values"], torch.nan))
+    for constrained in (False, True):
+        for row in beam_search(model, processor.tokenizer, broken, tree, {}, constrained):
+            assert any(answer.log_prob != answer.log_prob for answer in row)
