@@ -1,6 +1,7 @@
 """What the model is asked: a clip and a question in the model's own chat template, through one processor pass."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,9 @@ import torch
 from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
 from data_engineering.errors import ConfigError
+
+# Clips → a batch up to where the answer begins: input_ids, attention_mask, pixel_values.
+Encode = Callable[[Sequence[Any]], BatchFeature]
 
 
 def encode_prompts(processor: ProcessorMixin, prompt: str, clips: Sequence[np.ndarray]) -> BatchFeature:
@@ -61,7 +65,16 @@ def check_frame_size(processor: ProcessorMixin, size: int) -> None:
     Raises:
         ConfigError: The processor wants another size than `size` (pixels of a side).
     """
-    wanted = processor.video_processor.size
-    height, width = wanted.get("height"), wanted.get("width")
+    video = processor.video_processor
+    height, width = video.size.get("height"), video.size.get("width")
     if height and (height, width) != (size, size):
         raise ConfigError(f"preprocess.size: this model takes {height} px frames, not {size}; set it to {height}")
+    if not height and video.size.get("shortest_edge"):  # Qwen's: the fewest and the most pixels of a frame
+        unit = video.patch_size * video.merge_size
+        least = math.ceil(math.sqrt(video.size["shortest_edge"]) / unit) * unit
+        most = int(math.sqrt(video.size["longest_edge"])) // unit * unit
+        if size % unit or not least <= size <= most:
+            raise ConfigError(
+                f"preprocess.size: this model takes frames of {least} to {most} px in steps of {unit}, not {size}; "
+                f"set it to {min(max(round(size / unit) * unit, least), most)}"
+            )

@@ -1,6 +1,7 @@
 """The vision-language recogniser behind the seam: a model, its processor, a prompt and a glossary."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from signvlm.sampling import choose_frames
 from signvlm.vlm.beam import beam_search
 from signvlm.vlm.certified import best
 from signvlm.vlm.model import autocast, torch_device
-from signvlm.vlm.prompt import encode_prompts
+from signvlm.vlm.prompt import Encode, encode_prompts
 from signvlm.vlm.ranking import rank
 from signvlm.vlm.tree import TokenTree
 
@@ -37,6 +38,7 @@ class VLMRecognizer:
         hardware: Hardware,
         generation: dict[str, Any] | None = None,
         chunk_size: int = 256,
+        encode: Encode | None = None,
     ) -> None:
         """Takes a loaded model.
 
@@ -49,6 +51,7 @@ class VLMRecognizer:
             hardware: What the model runs on.
             generation: GenerationConfig keys for the beams.
             chunk_size: Glossary tokens scored in one forward pass.
+            encode: Makes batches of clips that come as something else than frames; None for frames.
 
         Raises:
             ConfigError: Two glosses have the same tokens.
@@ -60,6 +63,7 @@ class VLMRecognizer:
         self.hardware = hardware
         self.generation = generation or {}
         self.chunk_size = chunk_size
+        self.encode = encode or partial(encode_prompts, processor, prompt)
         self.tree = TokenTree.build(glossary, processor.tokenizer)
 
     @property
@@ -107,4 +111,4 @@ class VLMRecognizer:
 
     def _inputs(self, clips: Sequence[np.ndarray]) -> Any:
         shown = [clip[choose_frames(len(clip), self.num_frames, jitter=False)] for clip in clips]
-        return encode_prompts(self.processor, self.prompt, shown).to(torch_device(self.hardware))
+        return self.encode(shown).to(torch_device(self.hardware))
