@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from data_engineering.errors import RunError
 
@@ -26,6 +26,8 @@ class Attempt:
         seconds: How long the request took.
         trimmed: The saved file is already cut to the clip's frames.
         retriable: A later run may succeed.
+        saved_bytes: Size of the file that was made of the body, 0 if none was.
+        saved_sha256: Its hash, "" if none was; only a file that still has it is ours to remove or known to be cut.
     """
 
     id: str
@@ -38,6 +40,8 @@ class Attempt:
     seconds: float
     trimmed: bool
     retriable: bool
+    saved_bytes: int = 0
+    saved_sha256: str = ""
 
 
 class AttemptLog:
@@ -95,12 +99,28 @@ def records(root: Path) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def trimmed(root: Path) -> set[str]:
-    """Returns the ids of the clips whose latest attempt left a file that is already cut to its range."""
+class Saved(NamedTuple):
+    """What a file was when it was put in its place; 0 and "" where an older log does not tell."""
+
+    bytes: int
+    sha256: str
+
+
+def trimmed(root: Path) -> dict[str, Saved]:
+    """Returns the files, by video_id, that the clips' latest attempts left already cut to their ranges.
+
+    Whoever believes it has to see that the file is still that one: its owner may have put another in its place.
+    """
     last = {record["id"]: record for record in records(root)}
-    return {name for name, record in last.items() if record.get("status") == "ok" and record.get("trimmed") is True}
+    return {
+        name: Saved(record.get("saved_bytes", 0), record.get("saved_sha256", ""))
+        for name, record in last.items()
+        if record.get("status") == "ok" and record.get("trimmed") is True
+    }
 
 
 def _read(root: Path) -> list[Attempt]:
     names = [field.name for field in fields(Attempt)]
-    return [Attempt(**{name: r[name] for name in names}) for r in records(root) if all(name in r for name in names)]
+    unsaid = {"saved_bytes": 0, "saved_sha256": ""}  # by the lines of older logs
+    lines = (unsaid | record for record in records(root))
+    return [Attempt(**{name: line[name] for name in names}) for line in lines if all(name in line for name in names)]

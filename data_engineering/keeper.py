@@ -1,22 +1,24 @@
 """A body that came: made into the files of its clips, and each attempt noted."""
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from data_engineering.attempts import Attempt, AttemptLog
+from data_engineering.attempts import Attempt, AttemptLog, Saved
 from data_engineering.clip import Clip
 from data_engineering.cut import Carving, carver
 from data_engineering.flash import unpack
 from data_engineering.hosts import SAME_BODIES, youtube_id
 from data_engineering.reasons import ClipError
 from data_engineering.shelf import Shelf
+from data_engineering.state import sha256
 from data_engineering.tally import Tally
 from data_engineering.todo import Source
 
 _PASSING = {"timeout", "memory", "crashed"}
 """Reasons that may lie in a busy machine, not in the file."""
+
+_NOTHING = Saved(0, "")
 
 
 class Body(NamedTuple):
@@ -31,9 +33,7 @@ class Body(NamedTuple):
     @classmethod
     def of(cls, path: Path, seconds: float, whole: bool) -> "Body":
         """Measures a file that is there."""
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(path, path.stat().st_size, digest, seconds, whole)
+        return cls(path, path.stat().st_size, sha256(path), seconds, whole)
 
 
 class Keeper:
@@ -94,15 +94,21 @@ class Keeper:
     def _place(self, clip: Clip, body: Body, source: Path, trimmed: bool) -> None:
         """Gives a clip its file; noted just before, as a kill in between then costs no more than asking again."""
         whole = self._shelf.copy(source, clip)
-        self.note((clip,), "ok", "", body, trimmed=trimmed)
+        saved = Saved(whole.stat().st_size, sha256(whole))
+        self.note((clip,), "ok", "", body, trimmed=trimmed, saved=saved)
         self._shelf.put(whole, clip)
 
     def drop(self, body: Body, source: Source) -> None:
-        """Notes that a body is the host's placeholder, and removes the files it was taken for a clip in."""
+        """Notes that a body is the host's placeholder, and removes the files it was taken for a clip in.
+
+        A file that has been put in such a one's place since is its owner's, and stays.
+        """
         for video_id, attempt in self._log.last().items():
-            if attempt.status == "ok" and attempt.host == self._host and attempt.sha256 == body.sha256:
-                self._shelf.file(video_id).unlink(missing_ok=True)
-                self._log.append(replace(attempt, status="failed", reason=_placeholder(attempt.bytes)))
+            taken = attempt.status == "ok" and attempt.host == self._host and attempt.sha256 == body.sha256
+            if taken and self._shelf.drop(video_id, attempt.saved_bytes, attempt.saved_sha256):
+                reason = _placeholder(attempt.bytes)
+                gone = replace(attempt, status="failed", reason=reason, trimmed=False, saved_bytes=0, saved_sha256="")
+                self._log.append(gone)
                 self._tally.outcomes["removed"] += 1
                 counted = "new" if video_id in self._new else "there"
                 if self._tally.outcomes[counted]:  # not so for a clip of another glossary
@@ -120,14 +126,26 @@ class Keeper:
         *,
         seconds: float = 0.0,
         trimmed: bool = False,
+        saved: Saved = _NOTHING,
         retriable: bool = False,
         final: bool = True,
     ) -> None:
         """Writes an attempt for each clip; the last one of this run is counted as well."""
-        size, sha256, seconds = (body.bytes, body.sha256, body.seconds) if body else (0, "", seconds)
+        size, digest, seconds = (body.bytes, body.sha256, body.seconds) if body else (0, "", seconds)
         for clip in clips:
             attempt = Attempt(
-                clip.video_id, clip.url, self._host, status, reason, size, sha256, round(seconds, 3), trimmed, retriable
+                id=clip.video_id,
+                url=clip.url,
+                host=self._host,
+                status=status,
+                reason=reason,
+                bytes=size,
+                sha256=digest,
+                seconds=round(seconds, 3),
+                trimmed=trimmed,
+                retriable=retriable,
+                saved_bytes=saved.bytes,
+                saved_sha256=saved.sha256,
             )
             self._log.append(attempt)
             if status == "ok":

@@ -12,6 +12,7 @@ import psutil
 
 from data_engineering.clip import Clip
 from data_engineering.errors import RunError
+from data_engineering.state import file_state, sha256
 
 _STALE = 3600.0  # seconds; what another machine's run left is only taken for left behind when it is that old
 _NODE = re.sub(r"[^A-Za-z0-9]", "", platform.node())[:20] or "here"
@@ -71,6 +72,15 @@ class Shelf:
     def put(self, whole: Path, clip: Clip) -> None:
         """Gives a clip its file."""
         whole.replace(self.file(clip.video_id))
+
+    def drop(self, video_id: str, size: int, digest: str) -> bool:
+        """Removes a clip's file if it has that size and hash; any other is its owner's. Returns whether it did."""
+        path = self.file(video_id)
+        found = file_state(path)
+        if found is None or found[0] != size or sha256(path) != digest:
+            return False
+        path.unlink()
+        return True
 
     def kept_bytes(self) -> tuple[int, int]:
         """Returns how many videos are kept to cut from, and their bytes."""

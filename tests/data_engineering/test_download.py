@@ -1,5 +1,6 @@
 """The download: every absent clip asked for, judged by what came, remembered, and resumed."""
 
+import hashlib
 import json
 import os
 import socket
@@ -12,6 +13,7 @@ from clips import write_clip as faststart
 from loopback import Loopback, greys, write_clip
 from roots import PROMPT, Root, hosts
 
+from data_engineering.attempts import trimmed
 from data_engineering.clip import Clip
 from data_engineering.container import inspect
 from data_engineering.download import download
@@ -193,6 +195,13 @@ def test_a_range_is_cut_out_of_a_direct_host_s_file_too(tmp_path: Path, server: 
     assert (root.videos / "b.mp4").read_bytes() == clip
     assert {line["id"]: line["trimmed"] for line in root.lines()} == {"a": True, "b": False}
     assert server.asked == ["/a"]
+    for line in root.lines():
+        saved = (root.videos / f"{line['id']}.mp4").read_bytes()
+        assert (line["saved_bytes"], line["saved_sha256"]) == (len(saved), hashlib.sha256(saved).hexdigest())
+        assert (line["bytes"], line["sha256"]) == (len(clip), hashlib.sha256(clip).hexdigest())
+    assert {name: saved.bytes for name, saved in trimmed(root.path).items()} == {
+        "a": (root.videos / "a.mp4").stat().st_size
+    }
 
 
 # Bodies that are not all of it

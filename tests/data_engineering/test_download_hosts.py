@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Loopback, loopback
+from loopback import Loopback, loopback, write_clip
 from roots import Root, hosts
 
 from data_engineering.download import HOSTS_AT_ONCE
@@ -145,6 +145,32 @@ def test_files_of_an_earlier_run_turn_out_to_be_a_placeholder(tmp_path: Path, se
     assert "placeholder x4; 3 removed" in row["why"]
     last = {line["id"]: line for line in root.lines()}
     assert {last[f"{n}"]["reason"].partition(":")[0] for n in range(4)} == {"placeholder"}
+
+
+@pytest.mark.parametrize("same_size", [False, True])
+def test_a_file_that_took_the_place_of_a_placeholder_is_the_user_s(
+    tmp_path: Path, server: Loopback, clip: bytes, same_size: bool
+) -> None:
+    """The host answered three ids with one video; the user found two of them elsewhere before a fourth came."""
+    own = clip[:-1] + b"!" if same_size else write_clip(tmp_path / "own.mp4", shade=100).read_bytes()
+    root = Root(tmp_path, {f"{n}": server.serve(f"/{n}", clip) for n in range(6)})
+    root.download(limit=3)
+    for name in ("0.mp4", "1.mp4"):
+        (root.videos / name).write_bytes(own)
+    row = hosts(root.download())[server.host]
+    assert root.files() == ["0.mp4", "1.mp4"]
+    assert {(root.videos / name).read_bytes() for name in root.files()} == {own}
+    assert (row["there"], row["failed"], row["not asked"]) == ("2", "2", "2")
+    assert "1 removed" in row["why"]
+    assert [line["id"] for line in root.lines() if line["reason"].startswith("placeholder")] == ["2", "3"]
+
+
+def test_what_was_cut_out_of_a_placeholder_is_removed_too(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    root = Root(
+        tmp_path, {f"{n}": server.serve(f"/{n}", clip) for n in range(4)}, frame_start=6, frame_end=15, split="train"
+    )
+    root.download()
+    assert root.files() == []
 
 
 def test_hostile_addresses_are_refused_one_by_one_and_the_rest_is_fetched(

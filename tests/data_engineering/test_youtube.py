@@ -70,7 +70,7 @@ def test_a_compilation_is_fetched_once_and_cut_by_time(tmp_path: Path, server: L
     assert first == pytest.approx(range(40, 80, 2), abs=3)
     assert len(second) == 40
     assert second[0] == pytest.approx(120, abs=3)
-    assert trimmed(root.path) == {"a", "b"}
+    assert set(trimmed(root.path)) == {"a", "b"}
     assert hosts(report)["youtube"]["there"] == "2"
 
 
@@ -92,7 +92,7 @@ def test_a_start_without_an_end_is_cut_too(tmp_path: Path, server: Loopback) -> 
     root = Root(tmp_path, instances=[{"video_id": "a", "url": url, "frame_start": 31, "frame_end": -1}])
     root.download()
     assert len(greys(root.videos / "a.mp4")) == 20
-    assert trimmed(root.path) == {"a"}
+    assert set(trimmed(root.path)) == {"a"}
 
 
 def test_a_video_of_one_clip_is_stored_as_it_came(tmp_path: Path, server: Loopback, clip: bytes) -> None:
