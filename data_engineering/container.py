@@ -27,7 +27,8 @@ class Container:
         origin: Stream time of the first shown frame, in seconds.
         first: Stream time of the first packet, hidden or not, in seconds.
         last_duration: Seconds that the last frame is shown.
-        promised: Frames that the header promises, those that are not shown left out.
+        promised: Frames that the header promises, those that are not shown left out; where it promises seconds alone,
+            those that are there and as many more as the time behind them would hold at their mean rate.
         hidden: Frames that an edit list hides; decord counts them, PyAV does not show them.
         tail_hidden: True if all packets hidden by an edit list lie behind the last shown one.
         regular: False if the timestamps were unusable and are made up from the frame rate.
@@ -149,6 +150,11 @@ def examine(
     step = float(np.median(steps)) if len(steps) else 1 / min(max(rate, 1.0), 240.0)
     last = max((entry for entry in packets.timed if not entry[2]), key=lambda entry: entry[0])
     last_duration = last[1] if regular and 0 < last[1] < 10 * step else step
+    length = float(times[-1] - times[0])
+    # Matroska counts its length from zero, whenever the first frame is shown. A frame may be held: only time behind the
+    # last one is promised and not there.
+    lacking = seconds - (times[0] if demuxer == "matroska" and regular else 0.0) - length - max(last[1], last_duration)
+    rate = len(shown) / (length + last_duration)
     return Container(
         path=path,
         format=demuxer,
@@ -162,11 +168,15 @@ def examine(
         first=min(seconds for seconds, _, _ in packets.timed),
         last_duration=last_duration,
         # Elsewhere the header counts ticks (AVI) or nothing (Matroska).
-        promised=frames - len(hidden) if frames and demuxer == MP4 else round(seconds / step),
+        promised=frames - len(hidden) if frames and demuxer == MP4 else len(shown) + max(0, int(lacking * rate)),
         hidden=len(hidden),
         tail_hidden=not hidden or min(hidden) > times[-1],
         regular=regular,
     )
+
+
+# RFC 6386, 9.1: VP8 has packets that only help to decode others, which this bit of their first byte tells.
+_VP8_SHOWN = 0x10
 
 
 class _Packets(NamedTuple):
@@ -196,9 +206,10 @@ def _demux(container: "av.container.InputContainer", stream: "av.video.stream.Vi
     """Reads all packets; decodes only until the first frame, and only where asked to `look`."""
     timed, undated, rotation = [], False, None
     tick = float(stream.time_base or 0)
+    vp8 = stream.codec_context.name == "vp8"
     try:
         for packet in container.demux(stream):
-            if packet.size:
+            if packet.size and not (vp8 and not memoryview(packet)[0] & _VP8_SHOWN):
                 time = packet.pts if packet.pts is not None else packet.dts
                 undated |= time is None
                 timed.append(((time or 0) * tick, (packet.duration or 0) * tick, packet.is_discard))

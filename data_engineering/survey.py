@@ -1,13 +1,12 @@
 """A clip decoded to its end, once: which part of a file is the sign, whether all of it decodes, where the signer is."""
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from data_engineering.container import Container, examine, open_container, rotation_of, too_large
-from data_engineering.decoders import decode, open_reader
+from data_engineering.decoders import TOLERANCE, decode, open_reader
 from data_engineering.motion_crop import motion_box
 from data_engineering.perceptual import clip_looks
 from data_engineering.ranges import missing, plan_range, slack
@@ -88,7 +87,8 @@ def survey(
         start, end, note = plan_range(promised, frame_start, frame_end, fps, trimmed)
         if container.duration <= start:
             raise ClipError("truncated", f"ends at {container.duration:.2f} s, the sign begins at {start:.2f} s")
-        within = int(((container.timestamps >= start) & (container.timestamps < end)).sum())
+        first, behind = np.searchsorted(container.timestamps, [start - TOLERANCE, end - TOLERANCE])
+        within = int(behind - first)
         if within > validate.max_frames:
             raise ClipError("too_large", f"{within:,} frames to decode; validate.max_frames is {validate.max_frames:,}")
         sketch, corrupt, broken = Sketch(within), 0, 0
@@ -101,8 +101,8 @@ def survey(
     times = sketch.times
     if not times:
         raise ClipError("no_frames", f"none of {container.promised} promised frames decodes")
-    step = container.last_duration if len(times) < 2 else float(np.median(np.diff(times)))
-    expected = container.promised if math.isinf(end) and start == 0 else round((min(end, promised) - start) / step)
+    # Frames may be held or left out, so only those behind the last one that is there are told by their time.
+    expected = within + max(0, round((min(end, promised) - container.duration) * container.fps))
     notes = _oddities(container) + ([note] if note else [])
     notes += _damaged(corrupt + broken, max(len(times), expected))
     notes += missing(len(times), expected)
@@ -121,8 +121,9 @@ def survey(
     pictures = sketch.pictures(kept, black, container.rotation)
     if len(pictures) > 1 and int(np.ptp(pictures, axis=0).max()) < _FROZEN:
         raise ClipError("frozen", f"all {frames} frames show one picture")
-    last_duration = container.last_duration if times[-1] >= container.timestamps[-1] - step / 2 else step
-    stop = times[kept.stop] if kept.stop < len(times) else min(times[-1] + last_duration, end)
+    later = container.timestamps[np.searchsorted(container.timestamps, times[-1] + TOLERANCE) :]
+    shown = min(later[0] if len(later) else container.duration, end)
+    stop = times[kept.stop] if kept.stop < len(times) else float(shown)
     if stop - times[kept.start] < _SHORTEST:
         raise ClipError("too_short", f"{frames} frames in {stop - times[kept.start]:.3f} s")
     sideways = container.rotation % 180 == 90

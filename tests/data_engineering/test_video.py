@@ -4,6 +4,7 @@ import math
 import struct
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from clips import number, patched, write_clip
@@ -193,6 +194,64 @@ def test_a_header_that_promises_a_few_frames_more_is_only_noted(tmp_path: Path) 
     media = look(path)
     assert 32 <= media.frames < 35
     assert any(note.startswith("frames missing at the end") for note in media.notes)
+
+
+HELD = [*np.arange(45) / 30, *(2.5 + np.arange(30) / 30)]
+DROPPED = [index / 30 for index in range(90) if index % 10 != 5]
+LATE = [3 + index / 30 for index in range(60)]
+"""A frame on show for a second; a camera that loses every tenth; a stream whose time begins at three seconds."""
+
+
+@pytest.mark.parametrize("times", [HELD, DROPPED, LATE], ids=["held", "dropped", "late"])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.webm", "libvpx"), ("a.flv", "flv")]
+)
+def test_held_and_dropped_frames_are_no_missing_ones(name: str, codec: str, times: list[float], tmp_path: Path) -> None:
+    shown = np.array(times) - times[0]
+    path = write_clip(tmp_path / name, times=times, rate=30, codec=codec)
+    media = look(path)
+    assert media.frames == len(times)
+    assert media.end == pytest.approx(shown[-1] + 1 / 30, abs=0.01)
+    assert not [note for note in media.notes if "missing" in note]
+    # From 0.4 to 1.6 s, as 25ths of a second: the frame on show at the end is on show until then.
+    part = look(path, 11, 40)
+    assert part.frames == ((shown > 0.4 - 0.002) & (shown < 1.6 - 0.002)).sum()
+    assert part.end == pytest.approx(1.6, abs=0.002)
+    assert not [note for note in part.notes if "missing" in note]
+
+
+@pytest.mark.parametrize("times", [HELD, DROPPED], ids=["held", "dropped"])
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.webm", "libvpx")])
+def test_a_file_of_held_or_dropped_frames_that_breaks_off_is_found(
+    name: str, codec: str, times: list[float], tmp_path: Path
+) -> None:
+    def paint(index: int) -> np.ndarray:
+        return np.random.default_rng(index).integers(60, 255, (48, 64, 3), np.uint8)
+
+    path = write_clip(tmp_path / name, times=times, rate=30, codec=codec, faststart=name == "a.mp4", paint=paint)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
+    for start, end in [(1, -1), (11, int(25 * times[-1]))]:
+        with pytest.raises(ClipError) as caught:
+            look(path, start, end)
+        assert caught.value.reason == "truncated"
+
+
+def test_a_packet_that_is_never_shown_is_no_missing_frame(tmp_path: Path) -> None:
+    """VP8's reference frames: every encoder of two passes writes some."""
+    path = write_clip(tmp_path / "a.webm", frames=40, codec="libvpx")
+    with av.open(str(path)) as opened:
+        packets = [bytes(packet) for packet in opened.demux(video=0) if packet.size]
+    content = bytearray(path.read_bytes())
+    place = 0
+    for count, packet in enumerate(packets):
+        place = content.index(packet, place)
+        if count % 8 == 7:
+            content[place] &= ~0x10
+        place += len(packet)
+    path.write_bytes(content)
+    media = look(path)
+    assert media.frames == 35
+    assert not [note for note in media.notes if "missing" in note]
 
 
 def test_a_range_behind_the_point_where_a_file_breaks_off_is_not_taken_from_elsewhere(tmp_path: Path) -> None:
