@@ -9,15 +9,14 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 
-from data_engineering.container import Container, inspect, open_container, video_stream
-from data_engineering.ranges import plan_range
+from data_engineering.container import Container, inspect
+from data_engineering.decoders import TOLERANCE, decode
+from data_engineering.ranges import plan_range, slack
 from data_engineering.reasons import ClipError
 from data_engineering.sandbox import Sandbox
-from data_engineering.sniff import MP4
 
 _TICK = Fraction(1, 90_000)  # the usual clock of a video in MP4; keeps variable frame rates as they are
 _SLIVER = 0.005  # seconds; a frame shown for less than that of the range is a rounding error, not part of it
-_LEAD = 1.0  # seconds; seeking may land a few frames late where a group of pictures is open
 # x264: 18 is close to what an eye can tell. Without B-frames the packets' order is the frames' own, and an MP4 can say
 # exactly how long each is on show.
 _QUALITY = {"crf": "18", "preset": "veryfast", "bf": "0"}
@@ -122,12 +121,10 @@ def _transcode(video: Container, target: Path, start: float, end: float) -> int:
 def _shown(video: Container, start: float, end: float) -> Iterator[Timed]:
     """Yields the frames on show between `start` and `end`, each with the part of its time that lies in between."""
     held: tuple[float, av.VideoFrame] | None = None
-    for begins, frame in _decode(video, start):
+    for begins, frame in _decoded(video, start, end):
         if held is not None and begins > start + _SLIVER:
             yield _since(start, held[0]), min(begins, end) - start, held[1]
-        held = begins, frame
-        if begins >= end - _SLIVER:
-            return
+        held = (begins, frame) if begins < end - _SLIVER else None
     if held is not None:
         last = max(video.duration, held[0] + _SLIVER)
         if last > start + _SLIVER:
@@ -138,23 +135,21 @@ def _since(start: float, begins: float) -> float:
     return begins - start if begins > start + _SLIVER else 0.0
 
 
-def _decode(video: Container, start: float) -> Iterator[tuple[float, "av.VideoFrame"]]:
-    """Yields frames and their seconds, ascending, from no later than the one on show at `start`."""
-    latest = -math.inf
-    with open_container(video.path, video.format) as source:
-        stream = video_stream(source)
-        tick = float(stream.time_base or _TICK)
-        if video.regular and start > _LEAD and video.format in (MP4, "matroska"):
-            source.seek(math.floor((start - _LEAD + video.origin) / tick), stream=stream, backward=True)
-        for count, frame in enumerate(source.decode(stream)):
-            if video.regular and frame.pts is not None:
-                seconds = frame.pts * tick - video.origin
-            else:
-                # Made-up times count frames, as `inspect` made them up.
-                seconds = float(video.timestamps[min(count, len(video.timestamps) - 1)])
-            if seconds > latest:
-                latest = seconds
-                yield seconds, frame
+def _decoded(video: Container, start: float, end: float) -> Iterator[tuple[float, "av.VideoFrame"]]:
+    """Yields frames and their seconds, ascending, from the one on show at `start`.
+
+    Raises:
+        ClipError: undecodable, where more of them are damaged than a clip may have.
+    """
+    first = max(int(np.searchsorted(video.timestamps, start + _SLIVER, side="right")) - 1, 0)
+    behind = int(np.searchsorted(video.timestamps, end - TOLERANCE))
+    count = corrupt = 0
+    for seconds, frame, _ in decode(video, float(video.timestamps[first]), end):
+        count, corrupt = count + 1, corrupt + frame.is_corrupt
+        yield seconds, frame
+    damaged = max(behind - first - count, 0) + corrupt
+    if damaged > slack(behind - first):
+        raise ClipError("undecodable", f"{damaged} of the range's {behind - first} frames are damaged or missing")
 
 
 def _turned(frame: "av.VideoFrame", degrees: int) -> "av.VideoFrame":

@@ -103,3 +103,31 @@ def test_to_convert_writes_the_whole_file_anew(tmp_path: Path) -> None:
     assert cut(source, tmp_path / "whole.mp4", 0.0, math.inf) == 30
     container = inspect(tmp_path / "whole.mp4")
     assert (container.codec, container.format) == ("h264", "mov")
+
+
+def spoilt(path: Path, first: float, last: float) -> Path:
+    """A clip of four seconds whose packets from `first` to `last` are zeros."""
+
+    def paint(index: int) -> np.ndarray:
+        return np.random.default_rng(index).integers(60, 255, (48, 64, 3), np.uint8)
+
+    write_clip(path, frames=100, paint=paint)
+    content = bytearray(path.read_bytes())
+    with av.open(str(path)) as clip:
+        for packet in clip.demux(video=0):
+            if packet.size and first <= float(packet.pts * packet.time_base) < last:
+                content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_packet_that_does_not_decode_before_the_range_costs_nothing(tmp_path: Path) -> None:
+    source = spoilt(tmp_path / "source.mp4", 1.39, 1.41)
+    assert cut(source, tmp_path / "cut.mp4", 2.0, 3.0) == 25
+    assert ends(tmp_path / "cut.mp4") == pytest.approx(1.0, abs=2e-4)
+
+
+def test_a_range_that_does_not_decode_is_not_cut(tmp_path: Path) -> None:
+    source = spoilt(tmp_path / "source.mp4", 2.2, 2.9)
+    with pytest.raises(ClipError, match="of the range's 25 frames"):
+        cut(source, tmp_path / "cut.mp4", 2.0, 3.0)
