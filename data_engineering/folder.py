@@ -8,11 +8,15 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from data_engineering import fields
+from data_engineering.clip import Clip
 from data_engineering.clip_list import is_list, read_csv, read_json_lines, read_records
 from data_engineering.index_file import Index, Refusal, first_line, load_json, usable
+from data_engineering.intake import take
+from data_engineering.names import shown
 from data_engineering.wlasl import read_entries
 
 _VIDEO = re.compile(r"\.(3g2|3gp|avi|flv|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|mxf|ogv|swf|ts|vob|webm|wmv)", re.IGNORECASE)
@@ -53,15 +57,16 @@ def read_folder(folder: Path) -> Index:
     # A path that begins with "/" is a file to every decoder; "pipe:0" alone would not be one.
     base = folder.absolute()
     index = Index([], [], [])
+    seen: dict[str, str] = {}
     for entry in _listed(base, "", index):
         if entry.is_dir(follow_symlinks=False):
-            _read_gloss(base, entry, index)
+            _read_gloss(base, entry, index, seen)
         else:
-            index.refused.append(Refusal(_shown(entry.name), _beside(entry)))
+            index.refused.append(Refusal(shown(entry.name), _beside(entry)))
     return usable(folder, index)
 
 
-def _read_gloss(base: Path, folder: os.DirEntry[str], index: Index) -> None:
+def _read_gloss(base: Path, folder: os.DirEntry[str], index: Index, seen: dict[str, str]) -> None:
     held = 0
     for entry in _listed(base, folder.name, index):
         if entry.is_dir(follow_symlinks=False):
@@ -70,36 +75,30 @@ def _read_gloss(base: Path, folder: os.DirEntry[str], index: Index) -> None:
                 held += 1
                 if clip.is_dir(follow_symlinks=False):
                     reason = "a folder deeper than GLOSS/SIGNER; move its clips up"
-                    index.refused.append(Refusal(_shown(f"{inside}/{clip.name}"), reason))
+                    index.refused.append(Refusal(shown(f"{inside}/{clip.name}"), reason))
                 else:
-                    _read_clip(base, folder.name, entry.name, f"{inside}/{clip.name}", clip, index)
+                    below = f"{inside}/{clip.name}"
+                    read = partial(_clip, base, folder.name, entry.name, below, clip)
+                    take(index, seen, shown(below), {}, read)
         else:
             held += 1
-            _read_clip(base, folder.name, "", f"{folder.name}/{entry.name}", entry, index)
+            below = f"{folder.name}/{entry.name}"
+            take(index, seen, shown(below), {}, partial(_clip, base, folder.name, "", below, entry))
     if not held:
-        index.refused.append(Refusal(_shown(folder.name), "a gloss's folder without a clip"))
+        index.refused.append(Refusal(shown(folder.name), "a gloss's folder without a clip"))
 
 
-def _read_clip(base: Path, gloss: str, signer: str, below: str, entry: os.DirEntry[str], index: Index) -> None:
-    """Appends one file to the index's clips or to its refused."""
-    try:
-        if entry.is_symlink() and entry.is_dir():
-            raise ValueError(_LINKED)
-        if not _VIDEO.fullmatch(Path(entry.name).suffix):
-            raise ValueError("not a video by its name, such as .mp4, .mov, .webm")
-        if not below.isprintable():
-            raise ValueError("the name holds unprintable characters; rename it")
-        named = {"gloss": _composed(gloss), "signer_id": _composed(signer)}
-        clip = fields.clip_of(
-            fields.text(named, "gloss"),
-            {"signer_id": named["signer_id"]},
-            fields.own_id(below),
-            str(base / below),
-        )
-    except ValueError as error:
-        index.refused.append(Refusal(_shown(below), str(error)))
-        return
-    index.clips.append(clip)
+def _clip(base: Path, gloss: str, signer: str, below: str, entry: os.DirEntry[str]) -> Clip:
+    """Returns the clip that a file is; raises ValueError with the reason where it is none."""
+    if entry.is_symlink() and entry.is_dir():
+        raise ValueError(_LINKED)
+    if not _VIDEO.fullmatch(Path(entry.name).suffix):
+        raise ValueError("not a video by its name, such as .mp4, .mov, .webm")
+    if not below.isprintable():
+        raise ValueError("the name holds unprintable characters; rename it")
+    named = {"gloss": _composed(gloss), "signer_id": _composed(signer)}
+    signed = {"signer_id": named["signer_id"]}
+    return fields.clip_of(fields.text(named, "gloss"), signed, fields.own_id(below), str(base / below))
 
 
 def _listed(base: Path, below: str, index: Index) -> Iterator[os.DirEntry[str]]:
@@ -108,7 +107,7 @@ def _listed(base: Path, below: str, index: Index) -> Iterator[os.DirEntry[str]]:
         with os.scandir(base / below) as entries:
             yield from sorted((e for e in entries if not e.name.startswith(".")), key=lambda entry: entry.name)
     except OSError as error:
-        index.refused.append(Refusal(_shown(below) or ".", f"cannot be read ({error.strerror or first_line(error)})"))
+        index.refused.append(Refusal(shown(below) or ".", f"cannot be read ({error.strerror or first_line(error)})"))
 
 
 def _beside(entry: os.DirEntry[str]) -> str:
@@ -118,8 +117,3 @@ def _beside(entry: os.DirEntry[str]) -> str:
 def _composed(name: str) -> str:
     """The name as most systems write it: macOS takes "é" apart."""
     return unicodedata.normalize("NFC", name).strip()
-
-
-def _shown(name: str) -> str:
-    """A name that may be printed and written, whatever the file system allows."""
-    return name if name.isprintable() else ascii(name)[1:-1]

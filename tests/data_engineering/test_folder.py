@@ -108,6 +108,16 @@ def test_a_name_that_cannot_be_printed_is_refused_and_can_be_told(tmp_path: Path
         assert "printable" in reason
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="one name there")
+def test_two_writings_of_one_name_are_one_clip_and_the_other_is_refused(tmp_path: Path) -> None:
+    one, other = (unicodedata.normalize(form, "café/é.mp4") for form in ("NFC", "NFD"))
+    lay(tmp_path, one, other, "café/2.mp4")
+    index = read_clips(tmp_path)
+    assert len({clip.video_id for clip in index.clips}) == len(index.clips) == 2
+    ((where, reason),) = index.refused
+    assert {where} | {reason.removeprefix("this clip is already taken by ")} == {one, other}
+
+
 @needs_links
 def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     lay(tmp_path / "elsewhere", "secret/1.mp4")
