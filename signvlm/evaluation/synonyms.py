@@ -13,7 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML, YAMLError
 
 from data_engineering.errors import ConfigError
-from data_engineering.splits import same_cut
+from data_engineering.splits import file_key, same_cut
 
 # WLASL's recording of most glosses has five; a file under more is a host's placeholder, not a sign.
 _MOST = 6
@@ -47,17 +47,18 @@ class Synonyms:
 
 
 def synonyms_of_media(rows: Iterable[Mapping[str, Any]], glossary: Sequence[str]) -> Synonyms:
-    """Finds glosses under which the data root holds one recording: the same file, or the same cut of one address.
+    """Finds glosses under which the data root holds one recording: one stretch of one file, or of one address.
 
     Args:
-        rows: Manifest rows; `media.sha256` where a row has it.
+        rows: Manifest rows; `media.sha256` where a row has it, `media.start` and `media.end` where it is cut from
+            its file: signs cut from one long recording are no synonyms.
         glossary: The glosses that can be recognised.
     """
     media: dict[Any, set[str]] = defaultdict(set)
     for row in rows:
         media["cut", same_cut(row)].add(row["gloss"])
         if row.get("media", {}).get("sha256"):
-            media["file", row["media"]["sha256"]].add(row["gloss"])
+            media["file", file_key(row["media"])].add(row["gloss"])
     groups = [glosses for glosses in media.values() if 1 < len(glosses) <= _MOST]
     return Synonyms(_ordered(groups, glossary), "recordings that the index lists under several glosses")
 

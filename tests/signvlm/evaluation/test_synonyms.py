@@ -24,6 +24,13 @@ def test_one_cut_of_one_address_does_too_but_not_another_cut_of_it():
     assert synonyms_of_media(rows, GLOSSARY).groups == (("like", "same"),)
 
 
+def test_signs_cut_from_one_long_file_are_no_synonyms():
+    signs = [row("1", "eat", sha256="a"), row("2", "tea", sha256="a"), row("3", "food", sha256="a")]
+    for each, start in zip(signs, (0.0, 4.0, 0.0), strict=True):
+        each["media"] |= {"start": start, "end": start + 2}
+    assert synonyms_of_media(signs, GLOSSARY).groups == (("eat", "food"),)
+
+
 def test_synonyms_are_not_passed_on():
     found = Synonyms((("eat", "food"), ("food", "tea")))
     assert found.accepted("eat") == {"eat", "food"}
