@@ -7,7 +7,7 @@ here, so that the name cannot answer differently the second time (DNS rebinding)
 import ipaddress
 import socket
 from collections.abc import Collection
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 
@@ -26,12 +26,29 @@ def parse(url: str) -> SplitResult:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise AddressRefusedError(f"malformed address: {error}") from None
+        raise malformed(error) from None
     if parts.scheme not in ("http", "https") or not host:
         raise AddressRefusedError(f"not http(s): the scheme is {parts.scheme[:20]!r}")
     if parts.username or parts.password:
         raise AddressRefusedError("user name in the address: never sent")
     return parts
+
+
+def follow(url: str, location: str) -> str:
+    """Returns the address that a redirect of `url` leads to, as yet unchecked.
+
+    Raises:
+        AddressRefusedError: It is malformed.
+    """
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise malformed(error) from None
+
+
+def malformed(error: Exception) -> AddressRefusedError:
+    """Returns what is said of an address that cannot be taken apart; whoever sent it may have made it long."""
+    return AddressRefusedError(f"malformed address: {str(error)[:100]}")
 
 
 def resolve(host: str, port: int, allow_hosts: Collection[str]) -> list[str]:

@@ -121,6 +121,6 @@ def trimmed(root: Path) -> dict[str, Saved]:
 
 def _read(root: Path) -> list[Attempt]:
     names = [field.name for field in fields(Attempt)]
-    unsaid = {"saved_bytes": 0, "saved_sha256": ""}  # by the lines of older logs
+    unsaid: dict[str, Any] = {"saved_bytes": 0, "saved_sha256": ""}  # by the lines of older logs
     lines = (unsaid | record for record in records(root))
     return [Attempt(**{name: line[name] for name in names}) for line in lines if all(name in line for name in names)]

@@ -16,12 +16,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import BinaryIO
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from typing import BinaryIO, Self
+from urllib.parse import SplitResult, quote, urlsplit
 
 import certifi
 
-from data_engineering.addresses import parse, resolve
+from data_engineering.addresses import follow, malformed, parse, resolve
 from data_engineering.errors import RunError
 
 USER_AGENT = "Mozilla/5.0 (compatible; signvlm; sign language research)"
@@ -108,7 +108,8 @@ class Fetcher:
         except FetchError as error:
             if time.monotonic() < deadline:
                 raise
-            raise FetchError(f"too slow: not done after {self.whole_timeout:g} s", retriable=True) from error
+            reason = f"too slow: not done after {self.whole_timeout:g} s"
+            raise FetchError(reason, retriable=True, answered=error.answered) from error
         if time.monotonic() >= deadline:
             # Without a promised length, a connection cut at the deadline looks like a whole body.
             raise FetchError(f"too slow: not done after {self.whole_timeout:g} s", retriable=True)
@@ -121,7 +122,7 @@ class Fetcher:
             own = headers if parts.hostname == first_host else {}
             with self._request(parts, own, deadline) as response:
                 if response.status in (301, 302, 303, 307, 308) and (location := response.getheader("Location")):
-                    url = urljoin(url, location)
+                    url = follow(url, location)
                     continue
                 if response.status != 200:
                     raise _http_error(response)
@@ -139,29 +140,31 @@ class Fetcher:
         try:
             addresses = resolve(host, port, self.allow_hosts)
         except OSError as error:
-            raise FetchError(f"does not resolve: {host}", retriable=True, answered=False) from error
-        connection = _Pinned(host, port, addresses, self.timeout, deadline)
+            raise FetchError(f"does not resolve: {host[:100]}", retriable=True, answered=False) from error
         # Quoting leaves what is quoted already and keeps anything else out of the request line.
         target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
         if parts.query:
             target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
+        answered = False
         try:
-            connection.open(self.tls if parts.scheme == "https" else None)
-            connection.request(
-                "GET",
-                target,
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close", **headers},
-            )
-            with connection.getresponse() as response:
-                yield response
+            with _Pinned(host, port, addresses, self.timeout, deadline) as connection:
+                connection.open(self.tls if parts.scheme == "https" else None)
+                connection.request(
+                    "GET",
+                    target,
+                    headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close", **headers},
+                )
+                with connection.getresponse() as response:
+                    answered = True
+                    yield response
         except ssl.SSLCertVerificationError as error:
             raise FetchError(f"certificate refused: {error.verify_message}", retriable=False, answered=False) from error
         except TimeoutError as error:
-            raise FetchError(f"timeout: no byte for {self.timeout:g} s", retriable=True, answered=False) from error
+            raise FetchError(f"timeout: no byte for {self.timeout:g} s", retriable=True, answered=answered) from error
+        except (http.client.InvalidURL, ValueError) as error:
+            raise malformed(error) from None  # a redirect's: a name that resolves and can still not be asked for
         except (OSError, http.client.HTTPException) as error:
-            raise FetchError(f"connection failed: {_words(error)}", retriable=True, answered=False) from error
-        finally:
-            connection.finish()
+            raise FetchError(f"connection failed: {_words(error)}", retriable=True, answered=answered) from error
 
     def _receive(self, response: http.client.HTTPResponse, sink: BinaryIO) -> tuple[int, str]:
         encoding = response.getheader("Content-Encoding", "identity")
@@ -195,6 +198,8 @@ class _Pinned(http.client.HTTPConnection):
     def __init__(self, host: str, port: int, addresses: list[str], timeout: float, deadline: float) -> None:
         super().__init__(host, port, timeout=timeout)
         self.addresses = addresses
+        self._patience = timeout
+        self._deadline = deadline
         self._watch = threading.Timer(max(0.0, deadline - time.monotonic()), self._expire)
         self._watch.daemon = True
 
@@ -208,16 +213,28 @@ class _Pinned(http.client.HTTPConnection):
             self._wire = self.sock
             self.sock.do_handshake()
 
-    def finish(self) -> None:
-        """Closes for good; http.client calls `close` itself once it has the head of the last response."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Not in `close`: http.client calls that itself once it has the head of the last response.
         self._watch.cancel()
         self.close()
 
     def _first_that_answers(self) -> socket.socket:
-        for address in self.addresses[:-1]:
-            with contextlib.suppress(OSError):
-                return socket.create_connection((address, self.port), self.timeout)
-        return socket.create_connection((self.addresses[-1], self.port), self.timeout)
+        failure: OSError = TimeoutError("no time left to connect")
+        for address in self.addresses:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                break
+            try:
+                wire = socket.create_connection((address, self.port), min(self._patience, left))
+            except OSError as error:
+                failure = error
+            else:
+                wire.settimeout(self._patience)
+                return wire
+        raise failure
 
     def _expire(self) -> None:
         with contextlib.suppress(OSError):

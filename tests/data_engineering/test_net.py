@@ -133,6 +133,26 @@ def test_a_redirect_is_checked_like_the_first_address(server: Loopback, target: 
     assert server.asked == ["/a"]
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["http://[", "http://[x]/a", "//[::1", "http://127.0.0.1:notaport/", "http://127.0.0.1\x7f/a", "http://a..b/"],
+)
+def test_a_redirect_to_no_address_at_all_is_a_failure_of_that_address_alone(
+    server: Loopback, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def lenient(host: str, *rest: object, **options: object) -> object:
+        """Some systems' resolvers take a name with control characters in it."""
+        return real(host.rstrip("\x7f"), *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lenient)
+    with pytest.raises((AddressRefusedError, FetchError)) as caught:
+        fetcher(allow_hosts=("127.0.0.1", "127.0.0.1\x7f")).fetch(server.redirect("/a", target), io.BytesIO())
+    assert len(str(caught.value)) < 300
+    assert server.asked == ["/a"]
+
+
 def test_redirects_in_a_circle_end(server: Loopback) -> None:
     assert not failure(server.redirect("/a", "/a")).retriable
     assert len(server.asked) == 6
@@ -227,6 +247,45 @@ def test_silence_ends_at_the_timeout(server: Loopback) -> None:
     error = failure(server.on("/a", lambda _: server.closing.wait(20)), timeout=0.2)
     assert error.retriable
     assert "0.2 s" in str(error)
+
+
+def test_whether_the_host_answered_is_told(server: Loopback) -> None:
+    """A host that begins and then stalls is there, unlike one that says nothing."""
+
+    def stall(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", "100")
+        request.end_headers()
+        request.wfile.write(b"half")
+        server.closing.wait(20)
+
+    stalled, silent = server.on("/a", stall), server.on("/b", lambda _: server.closing.wait(20))
+    assert failure(stalled, timeout=0.2).answered
+    assert not failure(silent, timeout=0.2).answered
+
+
+def test_connecting_is_part_of_the_whole_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with a hundred addresses, none of which answers: each may take `timeout`, all of them not more."""
+    real = socket.getaddrinfo
+
+    def many(host: str, *rest: object, **options: object) -> list[object]:
+        asked = [f"127.0.0.{last}" for last in range(1, 101)] if host == "many.example" else [host]
+        return [real(address, *rest, **options)[0] for address in asked]  # type: ignore[arg-type]
+
+    with socket.socket() as full, socket.socket() as one, socket.socket() as two:
+        full.bind(("", 0))
+        full.listen(0)
+        for filler in (one, two):
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", full.getsockname()[1]))
+        monkeypatch.setattr(socket, "getaddrinfo", many)
+        slow = fetcher(timeout=0.2, allow_hosts=("many.example",))
+        slow.whole_timeout = 0.5
+        start = time.monotonic()
+        with pytest.raises(FetchError, match="slow") as caught:
+            slow.fetch(f"http://many.example:{full.getsockname()[1]}/a", io.BytesIO())
+    assert time.monotonic() - start < 5
+    assert not caught.value.answered
 
 
 @pytest.mark.parametrize("where", ["head", "body"])
