@@ -45,7 +45,9 @@ def inspect(config: Config, count: int) -> tuple[list[str], Path]:
         if "unreadable" in batch:
             raise UnreadableClipsError(batch["unreadable"])
         texts.append(f"{example['clip_id']} {example['gloss']!r}\n{marked(processor, batch)}")
-        pictures.append((f"{example['clip_id']} {example['gloss']}", as_seen(processor, batch["pixel_values"])))
+        # Some models are shown patches, not pictures; their frames are not resized, so they are what the model sees.
+        seen = as_seen(processor, batch["pixel_values"]) if "pixel_values" in batch else example["frames"]
+        pictures.append((f"{example['clip_id']} {example['gloss']}", seen))
     path = config.data.root / "inspected.png"
     contact_sheet(pictures, path)
     return texts, path

@@ -38,9 +38,12 @@ def train(config: "Config", resume: bool, rows: int | None) -> None:
         click.echo("\n\n".join(map(printable, texts)))
         note(f"wrote {sheet}: the pixels that the model sees")
         return
+    from signvlm import processes
     from signvlm.train import train as run
 
     done = run(config, resume=resume)
+    if not processes.first():
+        return
     best = done.metrics["best_metric"]
     measured = f"best {done.metrics['metric']} {best:.4f}" if best is not None else "never evaluated, last step kept"
     print_lines(

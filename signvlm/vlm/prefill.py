@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from transformers import BatchFeature, DynamicCache, PreTrainedModel
 
+from signvlm.vlm.anatomy import anatomy
+
 HEAD_ROWS = 256  # positions whose logits are held at once: 150 MB in float32 at 151,936 words
 
 
@@ -31,13 +33,17 @@ class Prefill:
         self.cache = DynamicCache(config=model.config.get_text_config())
         self._mask = inputs["attention_mask"].bool()
         self._lengths = self._mask.sum(dim=1)
+        self._planes = anatomy(model.config).planes
+        positions = (inputs["attention_mask"].long().cumsum(dim=1) - 1).clamp(min=0)
         output = model(
             **inputs,
-            position_ids=(inputs["attention_mask"].long().cumsum(dim=1) - 1).clamp(min=0),
+            **({} if self._planes else {"position_ids": positions}),
             past_key_values=self.cache,
             use_cache=True,
             logits_to_keep=1,
         )
+        if self._planes:  # a clip's tokens share positions, so text goes on from fewer than there are tokens
+            self._lengths = self._lengths + model.model.rope_deltas[:, 0]
         self.first = output.logits[:, -1].float().log_softmax(dim=-1)
 
     def __len__(self) -> int:
@@ -67,10 +73,11 @@ class Prefill:
             dtype = self.model.dtype
             visible = torch.zeros_like(visible, dtype=dtype).masked_fill(~visible, torch.finfo(dtype).min)
         self.held += count
+        positions = self._lengths[:, None] + torch.from_numpy(depths).to(device)
         return self.model.model(
             input_ids=torch.from_numpy(tokens).to(device).expand(batch, -1),
             attention_mask=visible,
-            position_ids=self._lengths[:, None] + torch.from_numpy(depths).to(device),
+            position_ids=positions.expand(3, -1, -1) if self._planes else positions,
             past_key_values=self.cache,
             use_cache=True,
         ).last_hidden_state

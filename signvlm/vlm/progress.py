@@ -23,7 +23,13 @@ class TrainingBar(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Opens the bar, where a resumed run left off."""
-        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="train", unit="step")
+        self.bar = tqdm(
+            total=state.max_steps,
+            initial=state.global_step,
+            desc="train",
+            unit="step",
+            disable=not state.is_world_process_zero,  # one bar, however many processes train
+        )
         self.started, self.first_step = time.perf_counter(), state.global_step
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:

@@ -5,6 +5,7 @@ repeats.
 """
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import torch
 from trl import SFTTrainer
 
 from data_engineering.clip import write_text
+from signvlm.vlm.anatomy import anatomy
 from signvlm.vlm.examples import UnreadableClipsError
 from signvlm.vlm.guard import CLIPS, Guard
 from signvlm.vlm.loss import Smoothing, answer_logits, answer_loss
-from signvlm.vlm.model import PROJECTOR
+from signvlm.vlm.model import unwrap
+from signvlm.vlm.plain_steps import LISTS, without_lists
 from signvlm.vlm.sampler import DrawnExamples, EpochSampler, NameEpoch
 from signvlm.vlm.selection import SCORE, Rank, selection_score
 from signvlm.vlm.watch import StepTimes
@@ -121,7 +124,8 @@ class SignTrainer(SFTTrainer):
         """The usual optimizer, the projector in groups of its own where it has a learning rate of its own."""
         optimizer = super().create_optimizer(*args, **kwargs)
         if self.projector_learning_rate is not None:
-            projector = {id(p) for name, p in self.model.named_parameters() if PROJECTOR in name}
+            part = anatomy(unwrap(self.model).config).projector
+            projector = {id(p) for name, p in self.model.named_parameters() if part in name}
             for group in list(optimizer.param_groups):
                 apart = [p for p in group["params"] if id(p) in projector]
                 if apart and len(apart) < len(group["params"]):
@@ -129,6 +133,8 @@ class SignTrainer(SFTTrainer):
                     optimizer.add_param_group({**group, "params": apart, "lr": self.projector_learning_rate})
                 elif apart:
                     group["lr"] = self.projector_learning_rate
+        if self.args.device.type not in LISTS:
+            without_lists(optimizer, self.accelerator)
         return optimizer
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
@@ -157,9 +163,21 @@ def _leave_tower_out(model: torch.nn.Module) -> None:
     With checkpointing, the libraries make the embeddings of every sub-model require gradients, the frozen tower's too:
     it would be recomputed and backpropagated through for nothing.
     """
-    for name, module in model.named_modules():
-        if name.endswith("vision_tower") and not any(p.requires_grad for p in module.parameters()):
-            module.forward = torch.no_grad()(module.forward)
+    tower = anatomy(unwrap(model).config).tower
+    for name, module in list(model.named_modules()):
+        if name.endswith(f".{tower}"):
+            for part in _frozen(module):
+                part.forward = torch.no_grad()(part.forward)
+
+
+def _frozen(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
+    """Yields a module if none of its weights trains, else those below it: a tower may hold its projector."""
+    trains = {parameter.requires_grad for parameter in module.parameters()}
+    if trains == {False} and not isinstance(module, torch.nn.ModuleList):
+        yield module
+    elif trains:
+        for child in module.children():
+            yield from _frozen(child)
 
 
 def memory_in_use() -> int:

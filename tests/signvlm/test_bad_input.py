@@ -52,7 +52,7 @@ VERBS += [["push"], ["merge", "--out", "model"]]
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "mine.yaml: no such configuration file; shipped ones: demo.yaml, internvl3_5_2b.yaml, wlasl_smoke.yaml"),
+        (None, "mine.yaml: no such configuration file; shipped ones: demo.yaml, internvl3_5_1b.yaml, "),
         ("data: [\n", "not valid YAML"),
         ("data:\n  rot: x\n", "mine.yaml:2: unknown key data.rot; did you mean root?"),
         ("preprocess:\n  size: big\n", "mine.yaml:2: preprocess.size should be a valid integer"),

@@ -7,7 +7,10 @@ import pytest
 from data_engineering.errors import ConfigError, RunError
 from signvlm.config import DEFAULT_CONFIG, load, shipped
 
-SHIPPED = ("demo.yaml", "internvl3_5_2b.yaml", "wlasl_smoke.yaml")
+SHIPPED = (
+    *("demo.yaml", "internvl3_5_1b.yaml", "internvl3_5_2b.yaml", "internvl3_5_4b.yaml", "qwen2_5_vl_3b.yaml"),
+    "wlasl_smoke.yaml",
+)
 
 
 @pytest.fixture
@@ -256,7 +259,6 @@ def test_the_real_models_configuration_is_the_one_that_was_ordered() -> None:
         "warmup_steps": 50,
         "weight_decay": 0.01,
         "logging_steps": 10,
-        "gradient_checkpointing": True,
         "eval_strategy": "epoch",
         "save_strategy": "epoch",
     }
