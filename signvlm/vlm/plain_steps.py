@@ -18,4 +18,4 @@ def without_lists(optimizer: torch.optim.Optimizer, accelerator: Accelerator) ->
         accelerator.unscale_gradients()
         return torch.nn.utils.clip_grad_norm_(list(parameters), max_norm, norm_type=norm_type, foreach=False)
 
-    accelerator.clip_grad_norm_ = clip  # type: ignore[method-assign]
+    accelerator.clip_grad_norm_ = clip
