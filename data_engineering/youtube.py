@@ -1,6 +1,8 @@
 """One video through yt-dlp's Python API: no shell, no configuration file, no output of its own."""
 
+import errno
 import io
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,8 @@ _WALL = (
     "captcha",
 )
 # Domain, subdomains too, path, https only, expiry, name, value; tabs between them.
+# What a disk says that takes no more.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _COOKIE = re.compile(r"(?:#HttpOnly_)?[^#\s]\S*\t(?:TRUE|FALSE)\t[^\t]+\t(?:TRUE|FALSE)\t[0-9.]*\t[^\t]*\t[^\t]*")
 
 
@@ -65,7 +69,8 @@ def fetch(url: str, target: Path, settings: DownloadSettings) -> bool:
 
     Raises:
         WallError: YouTube asks for a login or for patience.
-        FetchError: Anything else that yt-dlp reports.
+        FetchError: Anything else that yt-dlp reports, or that breaks it.
+        OSError: The disk is full.
     """
     import yt_dlp  # a second of imports that only this host needs
 
@@ -109,14 +114,20 @@ def fetch(url: str, target: Path, settings: DownloadSettings) -> bool:
         "cookiefile": io.StringIO(cookie_text(settings.cookies)) if settings.cookies else None,
     }
     try:
-        with yt_dlp.YoutubeDL(options) as session:
-            session.extract_info(url, download=True)
+        try:
+            with yt_dlp.YoutubeDL(options) as session:
+                session.extract_info(url, download=True)
+        except FetchError:
+            raise
+        except Exception as error:  # an odd page may break any of its parsers, each in a way of its own
+            _check_disk(error)
+            if isinstance(error, yt_dlp.utils.YoutubeDLError):
+                raise failure(str(error)) from error
+            raise FetchError(f"yt-dlp: {type(error).__name__}: {str(error)[:200]}", retriable=True) from error
         if not arriving.is_file():
             raise FetchError("no video: none came, or one above download.max_bytes", retriable=False)
         arriving.replace(target)
         return pieces
-    except yt_dlp.utils.YoutubeDLError as error:
-        raise failure(str(error)) from error
     finally:
         arriving.unlink(missing_ok=True)
 
@@ -139,6 +150,15 @@ def cookie_text(path: Path) -> str:
             "logged in"
         )
     return "\n".join(["# Netscape HTTP Cookie File", *cookies, ""])
+
+
+def _check_disk(error: BaseException) -> None:
+    """Raises the full disk that an error of yt-dlp's stands for, if it does: no further video will fit either."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _FULL:
+            raise OSError(cause.errno, os.strerror(cause.errno)) from error
+        cause = cause.__cause__ or cause.__context__
 
 
 class _Silent:

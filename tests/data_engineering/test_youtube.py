@@ -187,6 +187,45 @@ def test_its_failures_are_told_apart(tmp_path: Path, server: Loopback, capfd: py
     assert capfd.readouterr() == ("", "")
 
 
+ODD = {
+    "AssertionError": (
+        b'<script type="application/ld+json">{"@context": "http://schema.org", "@type": "VideoObject", '
+        b'"contentUrl": 5, "name": 5}</script>',
+        {"Content_Type": "text/html"},
+    ),
+    "ValueError: Invalid": (b"#EXTM3U\n#EXTINF:5\nhttp://[\n", {"Content_Type": "application/vnd.apple.mpegurl"}),
+    "ValueError: invalid": (b"", {"Content_Type": "video/mp4", "Content_Length": "x"}),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_a_page_that_breaks_yt_dlp_is_a_failure_of_its_video_alone(
+    tmp_path: Path, server: Loopback, clip: bytes, what: str
+) -> None:
+    body, headers = ODD[what]
+    server.serve("/watch/abcdefghijk", body, **headers)
+    good = video(server, "ABCDEFGHIJK", clip)
+    root = Root(tmp_path, {"odd": "https://www.youtube.com/watch?v=abcdefghijk", "good": good})
+    root.download()
+    assert root.files() == ["good.mp4"]
+    line = next(line for line in root.lines() if line["id"] == "odd")
+    assert line["reason"].startswith(f"yt-dlp: {what}")
+    assert line["retriable"]
+
+
+def test_a_full_disk_is_not_the_video_s_fault(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    """A limit on the size of a file stands in for the disk's end."""
+    resource = pytest.importorskip("resource")
+    url = server.serve("/a.mp4", clip, Content_Type="video/mp4")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match="large"):
+            fetch(tmp_path, url)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def test_a_host_that_is_not_there_is_known(tmp_path: Path) -> None:
     with loopback() as gone:
         base = gone.base
