@@ -66,7 +66,7 @@ def download(
     plan = todo(wanted.clips, there, log, settings, retry_failed)
     fetcher = Fetcher(settings.timeout, settings.max_bytes, settings.allow_hosts)
     workers = [
-        HostWorker(name, sources, log, shelf, fetcher, settings, plan.tallies[name], afresh=retry_failed)
+        HostWorker(name, sources, log, shelf, fetcher, settings, plan.tallies[name], plan.watches[name])
         for name, sources in plan.sources.items()
     ]
     try:

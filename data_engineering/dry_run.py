@@ -1,11 +1,11 @@
 """`download --dry-run`: what a download would ask of whom, and how long that would take. It sends nothing."""
 
 import shutil
+from collections import defaultdict
 from collections.abc import Sequence
 
-from data_engineering.attempts import AttemptLog
+from data_engineering.attempts import Attempt, AttemptLog
 from data_engineering.download import unmatched
-from data_engineering.host_worker import watch_of
 from data_engineering.hosts import YOUTUBE
 from data_engineering.index_source import INDEX_NAME, TERMS, WLASL
 from data_engineering.progress import duration
@@ -47,14 +47,18 @@ def dry_run(data: DataSettings, settings: DownloadSettings, *, retry_failed: boo
         ("host", "would fetch", "requests", "there", "skipped", "about", "in about", "why skipped")
     ]
     asked, size, longest = 0, 0.0, 0.0
+    had = defaultdict(list)
+    for attempt in log.attempts:
+        if attempt.status == "ok":
+            had[attempt.host].append(attempt)
     clips_of = {host: sum(len(source.clips) for source in sources) for host, sources in plan.sources.items()}
     for host in sorted(plan.tallies, key=lambda host: -clips_of.get(host, 0)):
         tally, sources, clips = plan.tallies[host], plan.sources.get(host, []), clips_of.get(host, 0)
-        skipped = tally.outcomes["before"] + tally.outcomes["no address"]
-        if clips and not retry_failed and watch_of(host, log).dead:
-            tally.blame("dead host", clips)
-            sources, skipped, clips = [], skipped + clips, 0
-        host_bytes, seconds = _estimate(host, sources, log, settings)
+        dead = tally.outcomes["not asked"]
+        skipped = tally.outcomes["before"] + tally.outcomes["no address"] + dead
+        if dead:
+            tally.blame("dead host", dead)
+        host_bytes, seconds = _estimate(host, sources, had[host], settings)
         asked, size, longest = asked + clips, size + host_bytes, max(longest, seconds)
         figures = [clips, len(sources), tally.outcomes["there"], skipped]
         about = (f"{host_bytes / 1e6:,.0f} MB", duration(seconds)) if clips else ("-", "-")
@@ -79,9 +83,10 @@ def dry_run(data: DataSettings, settings: DownloadSettings, *, retry_failed: boo
     )
 
 
-def _estimate(host: str, sources: Sequence[Source], log: AttemptLog, settings: DownloadSettings) -> tuple[float, float]:
-    """Returns the bytes and seconds that a host's sources would take."""
-    had = [attempt for attempt in log.attempts if attempt.host == host and attempt.status == "ok"]
+def _estimate(
+    host: str, sources: Sequence[Source], had: Sequence[Attempt], settings: DownloadSettings
+) -> tuple[float, float]:
+    """Returns the bytes and seconds that a host's sources would take, from what it gave before."""
     size = sum(attempt.bytes for attempt in had) / len(had) if had else _BYTES
     seconds = sum(attempt.seconds for attempt in had) / len(had) if had else _SECONDS
     pause = settings.youtube_pause if host == YOUTUBE else settings.pause

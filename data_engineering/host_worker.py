@@ -10,7 +10,7 @@ from data_engineering import youtube
 from data_engineering.addresses import AddressRefusedError
 from data_engineering.attempts import AttemptLog
 from data_engineering.errors import RunError
-from data_engineering.hosts import SAME_BODIES, YOUTUBE, BodyWatch, media_key, request_headers, youtube_id
+from data_engineering.hosts import DEAD, YOUTUBE, BodyWatch, media_key, request_headers, youtube_id
 from data_engineering.keeper import Body, Keeper
 from data_engineering.net import Fetcher, FetchError, WallError
 from data_engineering.patience import COOKIES, Patience
@@ -39,12 +39,12 @@ class HostWorker:
     Args:
         name: `hosts.host_of` of all of them.
         sources: What to ask for.
-        log: Where attempts go; its earlier ones tell whether the host is dead.
+        log: Where attempts go.
         shelf: Where files go.
         fetcher: Asks; one for all hosts, as each loads every certificate there is.
         settings: Pauses and retries.
         tally: Counts what becomes of the clips.
-        afresh: Ask even a host that earlier runs found dead.
+        watch: What earlier runs saw of the host's bodies.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class HostWorker:
         fetcher: Fetcher,
         settings: DownloadSettings,
         tally: Tally,
-        afresh: bool,
+        watch: BodyWatch,
     ) -> None:
         self.name = name
         self.sources = sources
@@ -68,7 +68,7 @@ class HostWorker:
         self._fetcher = fetcher
         pause, remedy = (settings.youtube_pause, COOKIES) if name == YOUTUBE else (settings.pause, "")
         self._patience = Patience(pause, settings.backoff, self.stop, remedy)
-        self._watch = BodyWatch() if afresh else watch_of(name, log)
+        self._watch = watch
 
     def work(self, tell: Callable[[Event], None]) -> None:
         """Asks for every source, until stopped or until the host is better left alone."""
@@ -95,10 +95,7 @@ class HostWorker:
     def _verdict(self) -> str:
         """Why the host is no longer asked."""
         if self._watch.dead:
-            self.tally.verdict = (
-                f"Dead: one body under the last {SAME_BODIES + 1} addresses or more, so it is no longer asked; look "
-                "for its clips elsewhere, or --retry-failed in some months"
-            )
+            self.tally.verdict = DEAD
         elif self._patience.verdict:
             self.tally.verdict = self._patience.verdict[0].upper() + self._patience.verdict[1:]
         return self.tally.verdict
@@ -175,12 +172,3 @@ class HostWorker:
             return demuxer
         self._keeper.drop(body, source)
         return ""
-
-
-def watch_of(host: str, log: AttemptLog) -> BodyWatch:
-    """Returns what earlier runs saw of a host's bodies."""
-    watch = BodyWatch()
-    for attempt in log.attempts:
-        if attempt.host == host and attempt.sha256:
-            watch.saw(attempt.sha256, media_key(attempt.url))
-    return watch

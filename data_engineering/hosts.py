@@ -8,6 +8,12 @@ YOUTUBE = "youtube"
 SAME_BODIES = 3
 """One body under more addresses of a host than this is a placeholder (aslsearch.com: the same 114 bytes for all)."""
 
+DEAD = (
+    f"Dead: one body under the last {SAME_BODIES + 1} addresses or more, so it is no longer asked; look for its clips "
+    "elsewhere, or --retry-failed in some months"
+)
+"""The verdict on a host that a `BodyWatch` finds dead."""
+
 _YOUTUBE_HOSTS = {"youtube.com", "www.youtube.com", "m.youtube.com"}
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 

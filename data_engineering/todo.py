@@ -9,7 +9,7 @@ from typing import NamedTuple
 from data_engineering.attempts import Attempt, AttemptLog
 from data_engineering.clip import Clip
 from data_engineering.errors import ConfigError
-from data_engineering.hosts import belongs, host_of, media_key
+from data_engineering.hosts import DEAD, BodyWatch, belongs, host_of, media_key
 from data_engineering.settings import DownloadSettings
 from data_engineering.tally import Tally
 
@@ -30,11 +30,14 @@ class Todo:
 
     Attributes:
         sources: By host, in the order of the index.
-        tallies: By host, what is decided already: clips that are there, that failed before, that have no address.
+        tallies: By host, what is decided already: clips that are there, that failed before, that have no address, that
+            are not asked of a host which earlier runs found dead.
+        watches: By host, what earlier runs saw of its bodies.
     """
 
     sources: Mapping[str, list[Source]]
     tallies: Mapping[str, Tally]
+    watches: Mapping[str, BodyWatch]
 
     @property
     def clips(self) -> int:
@@ -52,7 +55,7 @@ def todo(
         present: The ids whose files are there.
         log: The attempts of earlier runs.
         settings: Gives `limit` and `only_hosts`.
-        retry_failed: Ask also for what an earlier run found to be gone.
+        retry_failed: Ask also for what an earlier run found to be gone, and hosts that it found dead.
 
     Raises:
         ConfigError: A host of `only_hosts` has no clip.
@@ -60,6 +63,7 @@ def todo(
     clips = list(clips)
     _check_hosts(clips, settings.only_hosts)
     last = log.last()
+    watches = defaultdict(BodyWatch) if retry_failed else watched(log)
     tallies: dict[str, Tally] = defaultdict(Tally)
     groups: dict[str, dict[str, list[Clip]]] = defaultdict(lambda: defaultdict(list))
     asked = 0
@@ -75,11 +79,23 @@ def todo(
         elif attempt and not retry_failed and _gone(attempt, clip):
             tally.outcomes["before"] += 1
             tally.blame(attempt.reason, 1)
+        elif watches[host].dead:
+            tally.outcomes["not asked"] += 1
+            tally.verdict = DEAD
         elif settings.limit is None or asked < settings.limit:
             groups[host][media_key(clip.url)].append(clip)
             asked += 1
     sources = {host: [Source(group[0].url, tuple(group)) for group in media.values()] for host, media in groups.items()}
-    return Todo(sources, tallies)
+    return Todo(sources, tallies, watches)
+
+
+def watched(log: AttemptLog) -> defaultdict[str, BodyWatch]:
+    """Returns what earlier runs saw of each host's bodies."""
+    watches: defaultdict[str, BodyWatch] = defaultdict(BodyWatch)
+    for attempt in log.attempts:
+        if attempt.sha256:
+            watches[attempt.host].saw(attempt.sha256, media_key(attempt.url))
+    return watches
 
 
 def _gone(attempt: Attempt, clip: Clip) -> bool:

@@ -37,6 +37,21 @@ def test_a_dead_host_of_pages_is_left_alone_too(tmp_path: Path, server: Loopback
     assert len(server.asked) == 4
 
 
+def test_a_dead_host_s_clips_do_not_use_up_the_limit(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    with loopback() as alive:
+        urls = {f"{n:05}": server.serve(f"/{n}", b"<html>moved</html>") for n in range(9)}
+        root = Root(tmp_path, urls | {"a": alive.serve("/a", clip), "b": alive.serve("/b", clip + b"\0\0\0\x08free")})
+        root.download(limit=4)
+        assert (len(server.asked), alive.asked) == (4, [])
+        report = root.download(limit=1)
+        assert (len(server.asked), alive.asked) == (4, ["/a"])
+        row = hosts(report)[server.host]
+        assert (row["before"], row["not asked"]) == ("4", "5")
+        assert any(note.startswith(f"{server.host}: Dead: one body") for note in report.notes)
+        root.download(limit=1)
+        assert (len(server.asked), alive.asked) == (4, ["/a", "/b"])
+
+
 def test_a_placeholder_among_clips_is_removed_and_the_host_asked_on(
     tmp_path: Path, server: Loopback, clip: bytes
 ) -> None:
