@@ -57,8 +57,6 @@ def train_three_steps() -> None:
         losses = [entry["loss"] for entry in done.metrics["history"] if "loss" in entry]
         evaluations = [entry["eval_loss"] for entry in done.metrics["history"] if "eval_loss" in entry]
         print(f"{done.metrics['steps']} steps, losses {losses}, validation losses {evaluations}")
-        longer = load(file, ["training.max_steps=4", "training.eval_steps=1", "training.save_steps=1"])
-        print(f"resumed: {train(longer, resume=True).metrics['steps']} steps")
         loaded = load_recognizer(config, done.bundle)
         print(f"loaded: {loaded.recognizer.glossary}")
 
