@@ -5,28 +5,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from clips import write_clip
-from small_world import COLOURS, GLOSSES, write_config
+from small_world import GLOSSES, performed, write_config
 
 Call = Callable[..., tuple[int, str, str]]
 WHO = ("anna", "ben", "cleo")
-
-
-def performed(gloss: str, seed: int) -> Callable[[int], np.ndarray]:
-    """Frames of a gloss's colour moving in a way and before a wall of the clip's own: no two clips look alike."""
-    random = np.random.default_rng(seed)
-    wall = np.kron(random.integers(0, 255, (6, 8, 3), np.uint8), np.ones((8, 8, 1), np.uint8))
-    places = np.cumsum(random.integers(-6, 7, (40, 2)), axis=0)
-
-    def frame(index: int) -> np.ndarray:
-        picture = wall.copy()
-        top, left = places[index] % (24, 40)
-        picture[top : top + 24, left : left + 24] = COLOURS[gloss]
-        return picture
-
-    return frame
 
 
 @pytest.fixture
