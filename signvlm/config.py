@@ -46,7 +46,7 @@ class ModelSettings(Section):
         projector_learning_rate: The projector's own learning rate; None for training.learning_rate.
         device: `auto` takes the best there is.
         dtype: `auto` takes bfloat16 or float16 on CUDA, float32 elsewhere.
-        attention: The attention implementation, by transformers' name.
+        attention: The attention implementation, by transformers' name: `sdpa` or `eager`; `auto` takes the faster one.
     """
 
     family: Literal["vlm"] = "vlm"
@@ -56,7 +56,7 @@ class ModelSettings(Section):
     projector_learning_rate: Rate | None = None
     device: Literal["auto", "cuda", "directml", "mps", "cpu"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    attention: str = "sdpa"
+    attention: str = "auto"
 
 
 class LossSettings(Section):

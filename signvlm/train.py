@@ -20,24 +20,24 @@ from transformers import PrinterCallback
 from transformers.integrations import TensorBoardCallback
 
 from data_engineering.clip import write_json
-from data_engineering.errors import ConfigError, RunError
+from data_engineering.errors import RunError
 from signvlm import processes
 from signvlm.config import Config
 from signvlm.console import note, silence, watched
 from signvlm.corpus import Corpus, load_corpus, require
 from signvlm.hardware import Hardware
 from signvlm.passthrough import check_passthrough
-from signvlm.run_lock import InUseError, RunLock
-from signvlm.runs import fresh_run
 from signvlm.vlm.arguments import choose_hardware, training_arguments
 from signvlm.vlm.bundle import save_bundle
-from signvlm.vlm.checkpoints import resumable, set_aside
 from signvlm.vlm.collator import IGNORED, VideoCollator
 from signvlm.vlm.ending import run_to_end
 from signvlm.vlm.examples import UnreadableClipsError, as_examples
+from signvlm.vlm.features import Features
+from signvlm.vlm.fit import fit
+from signvlm.vlm.folders import claim, go_on
 from signvlm.vlm.guard import NamedBatches
 from signvlm.vlm.loss import Smoothing
-from signvlm.vlm.model import add_adapters, count_parameters, load_base, unwrap
+from signvlm.vlm.model import add_adapters, count_parameters, landing, load_base, unwrap
 from signvlm.vlm.overfitting import REMEDIES, SAMPLE, WatchLosses, gap
 from signvlm.vlm.progress import TrainingBar
 from signvlm.vlm.prompt import check_frame_size
@@ -84,15 +84,19 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
     processes.join(hardware.device)
     folder, checkpoint = config.output_dir, None
     if resume:
-        folder, checkpoint = processes.agreed(lambda: _go_on(config, held))
+        folder, checkpoint = processes.agreed(lambda: go_on(config, held))
     evaluates = len(corpus.rows["validation"]) > 0
     arguments = training_arguments(config, hardware, folder, evaluates=evaluates)
 
+    features = Features(config, corpus, hardware) if config.features.cache else None
+    if features is not None:
+        features.complete()
+    encode = None if features is None else features.encode
     torch.manual_seed(config.training.get("seed", 42))  # SFTConfig's default; LoRA's weights are drawn before it seeds
-    base, processor = load_base(config.model, hardware, config.quantization)
+    base, processor = load_base(config.model, hardware, config.quantization, tower=features is None)
     check_frame_size(processor, config.preprocess.size)
     model = add_adapters(base, config.lora)
-    note(f"{count_parameters(model)}")
+    note(f"{count_parameters(model)}; {landing(model)}")
     recognizer = VLMRecognizer(
         unwrap(model),
         processor,
@@ -102,17 +106,21 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
         hardware=hardware,
         generation=config.generation,
         chunk_size=config.evaluation.chunk_size,
+        encode=encode,
     )
-    collator = VideoCollator(processor, config.model.prompt)
-    examples = as_examples(train_rows, config.preprocess, config.augmentation)
+    collator = VideoCollator(processor, config.model.prompt, encode)
+    examples = (
+        features.examples("train") if features else as_examples(train_rows, config.preprocess, config.augmentation)
+    )
     check_supervision(collator, examples)
-    held_out = as_examples(corpus.rows["validation"], config.preprocess) if evaluates else None
+    pictures = as_examples(corpus.rows["validation"], config.preprocess)
+    held_out = (features.examples("validation") if features else pictures) if evaluates else None
     if held_out is None:
         note("no validation clip is readable: no model is selected, the last one is kept")
     note(f"{len(examples)} training and {len(held_out or ())} validation clips of {len(corpus.glossary)} glosses")
 
     if checkpoint is None:  # claimed only now, so that a run that cannot start leaves nothing
-        folder = processes.agreed(lambda: _claim(config.output_dir, held))
+        folder = processes.agreed(lambda: claim(config.output_dir, held))
         arguments.output_dir = str(folder)
     logs = folder / "tb_logs"
     note(f"watch it: uv run tensorboard --logdir {logs}")
@@ -126,7 +134,7 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
         answers,
         held_out,
         config.evaluation.batch_size,
-        show_samples(writer, held_out, corpus.glossary, lambda: trainer.state.global_step) if writer else None,
+        show_samples(writer, pictures, corpus.glossary, lambda: trainer.state.global_step) if writer else None,
     )
     trainer = SignTrainer(
         model=model,
@@ -146,6 +154,7 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
         callbacks=[TensorBoardCallback(writer)] if writer else [],
     )
     trainer.remove_callback(PrinterCallback)
+    fit(trainer, collator, examples, config, hardware)
     clips_a_step = trainer.args.train_batch_size * trainer.args.gradient_accumulation_steps * processes.count()
     bar = TrainingBar(clips_a_step)
     trainer.add_callback(bar)
@@ -157,7 +166,8 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
         run_to_end(trainer, checkpoint, config, hardware)
     metrics = _metrics(trainer, corpus, hardware, time.time() - started, config.selection.metric)
     if validation is not None and config.selection.metric == "top1":
-        stored = as_examples(train_rows.select(_spread(len(train_rows), SAMPLE)), config.preprocess)
+        stored = features.examples("train", vary=False) if features else as_examples(train_rows, config.preprocess)
+        stored = stored.select(_spread(len(stored), SAMPLE))
         metrics["on_training_clips"] = _on_training_clips(validation, stored, metrics)
     bundle = folder / "adapter"
     if processes.first():
@@ -165,25 +175,6 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
         write_json(folder / "metrics.json", metrics)
     processes.wait()
     return Training(folder, bundle, metrics)
-
-
-def _claim(output_dir: Path, held: contextlib.ExitStack) -> Path:
-    """Takes a fresh run's folder; where another training was faster, the next one."""
-    for _ in range(100):
-        folder = fresh_run(output_dir)
-        with contextlib.suppress(InUseError):
-            held.enter_context(RunLock(folder))
-            return folder
-    raise RunError(f"{output_dir}: trainings start there all the time; set training.output_dir")
-
-
-def _go_on(config: Config, held: contextlib.ExitStack) -> tuple[Path, Path]:
-    """Takes the newest run's folder; returns it with the checkpoint to go on from."""
-    folder, checkpoint = resumable(config.output_dir)
-    held.enter_context(RunLock(folder))
-    _check_unfinished(folder, checkpoint, config.training.get("max_steps"))
-    set_aside(folder, checkpoint)
-    return folder, checkpoint
 
 
 def _spread(count: int, most: int) -> list[int]:
@@ -200,20 +191,6 @@ def _on_training_clips(validation: Validation, stored: Dataset, metrics: dict[st
         if told := gap(ranked, held_out):
             note(f"warning: {told}; {REMEDIES}")
     return dataclasses.asdict(ranked)
-
-
-def _check_unfinished(folder: Path, checkpoint: Path, max_steps: int | None) -> None:
-    """Refuses to resume a finished training: the trainer would take a step beyond the last.
-
-    Raises:
-        ConfigError: It has taken its steps and left its adapter.
-    """
-    taken = int(checkpoint.name.rpartition("-")[2])
-    if max_steps is not None and 0 < max_steps <= taken and (folder / "adapter").is_dir():
-        raise ConfigError(
-            f"training.max_steps: {folder} has taken {taken} of {max_steps} steps and is finished; "
-            "raise it to go on, or train anew without --resume"
-        )
 
 
 def check_supervision(collator: VideoCollator, examples: Dataset) -> None:

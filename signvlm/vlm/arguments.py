@@ -13,7 +13,7 @@ from signvlm.config import Config
 from signvlm.console import note
 from signvlm.hardware import Hardware, select
 from signvlm.passthrough import FIXED_TRAINING
-from signvlm.vlm.model import torch_device
+from signvlm.vlm.model import choose_attention, torch_device
 from signvlm.vlm.selection import SCORE
 
 
@@ -27,6 +27,7 @@ def choose_hardware(config: Config) -> Hardware:
     )
     for reason in hardware.reasons:
         note(reason)
+    note("attention: {} ({})".format(*choose_attention(config.model.attention, hardware)))
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = hardware.tf32
     if hardware.device == "directml":  # accelerate does not know it by itself
         os.environ["ACCELERATE_TORCH_DEVICE"] = str(torch_device(hardware))
@@ -51,11 +52,15 @@ def training_arguments(config: Config, hardware: Hardware, folder: Path, *, eval
         "save_strategy": "epoch",
         "save_total_limit": 2,
         "load_best_model_at_end": evaluates,
+        "gradient_checkpointing": False,  # where it is not given, layers are chosen by memory (signvlm.vlm.fit)
         "gradient_checkpointing_kwargs": {"use_reentrant": False},
         "report_to": "none",
         "disable_tqdm": True,  # a bar of our own: the trainer's prints to stdout
+        "ddp_find_unused_parameters": False,  # every weight that trains takes part in every step
         "dataloader_pin_memory": hardware.device == "cuda",
     }
+    if hardware.device == "directml":
+        defaults["optim"] = "adamw_torch"  # the fused one does not run there
     given = {key: value for key, value in config.training.items() if value is not None}
     decided: dict[str, Any] = {
         **FIXED_TRAINING,
@@ -65,6 +70,11 @@ def training_arguments(config: Config, hardware: Hardware, folder: Path, *, eval
         "prediction_loss_only": True,
         "label_names": ["labels"],
     }
+    if evaluates and config.selection.metric == "top1" and os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        raise ConfigError(
+            "selection.metric: ranking needs whole weights, and FSDP leaves each process a part; "
+            "set selection.metric=loss, or launch without FSDP"
+        )
     if evaluates:
         decided["metric_for_best_model"] = SCORE if config.selection.metric == "top1" else "eval_loss"
         decided["greater_is_better"] = config.selection.metric == "top1"
