@@ -103,25 +103,42 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         RunError: The disk is full or the folder cannot be written; the earlier file stays as it was.
     """
-    temporary = ""
     try:
         if path.is_file() and path.read_bytes() == text.encode():
             return
+    except OSError as error:
+        raise _cannot_be_written(path, error) from error
+    write_parts(path, (text,))
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    """Writes a text that is too long to hold at once, part by part, whole or not at all; raises as `write_text` does.
+
+    The earlier file stays as it was, too, where making a part fails.
+    """
+    temporary = None
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        temporary = Path(name)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        reason = error.strerror or error
-        raise RunError(f"{path}: cannot be written ({reason}); free space or choose another folder") from error
+        raise _cannot_be_written(path, error) from error
+    finally:
+        if temporary is not None:  # gone by now, where all went well
+            temporary.unlink(missing_ok=True)
+
+
+def _cannot_be_written(path: Path, error: OSError) -> RunError:
+    reason = error.strerror or error
+    return RunError(f"{path}: cannot be written ({reason}); free space or choose another folder")
 
 
 def write_json(path: Path, value: Any) -> None:
