@@ -22,6 +22,23 @@ _FIT_AGAIN = "remove it, and `signvlm eval` fits it again"
 
 
 @dataclass(frozen=True)
+class Uncalibrated:
+    """Why there is no temperature.
+
+    Attributes:
+        reason: In words, as it follows `no temperature was fitted:`.
+        fitted_on: In words, which clips were tried; "" for none.
+        clips: How many clips that were.
+        key: As a Calibration's.
+    """
+
+    reason: str
+    fitted_on: str = ""
+    clips: int = 0
+    key: str = ""
+
+
+@dataclass(frozen=True)
 class Calibration:
     """A fitted temperature.
 
@@ -39,13 +56,24 @@ class Calibration:
     key: str = ""
 
 
-def save_calibration(bundle: Path, calibration: Calibration) -> None:
-    """Writes calibration.json into a bundle; raises RunError when it cannot."""
-    write_json(bundle / FILE, dataclasses.asdict(calibration))
+def save_calibration(bundle: Path, calibration: Calibration | Uncalibrated) -> None:
+    """Writes calibration.json into a bundle, with no temperature where none was found; RunError when it cannot."""
+    temperature = {"temperature": None} if isinstance(calibration, Uncalibrated) else {}
+    write_json(bundle / FILE, temperature | dataclasses.asdict(calibration))
 
 
 def load_calibration(bundle: Path) -> Calibration | None:
-    """Reads a bundle's calibration.json; None where it has none, which means a temperature of 1 that nobody fitted.
+    """Reads a bundle's temperature; None where it has none, which means one of 1 that nobody fitted.
+
+    Raises:
+        RunError: The file is broken.
+    """
+    found = read_calibration(bundle)
+    return found if isinstance(found, Calibration) else None
+
+
+def read_calibration(bundle: Path) -> Calibration | Uncalibrated | None:
+    """Reads a bundle's calibration.json: the temperature, or why there is none; None where nobody tried.
 
     Raises:
         RunError: The file is broken.
@@ -55,8 +83,10 @@ def load_calibration(bundle: Path) -> Calibration | None:
         return None
     told = read_json(path, _FIT_AGAIN)
     try:
-        temperature, fitted_on = float(told["temperature"]), str(told["fitted_on"])
-        clips, key = int(told.get("clips", 0)), str(told.get("key", ""))
+        fitted_on, clips, key = str(told["fitted_on"]), int(told.get("clips", 0)), str(told.get("key", ""))
+        if told["temperature"] is None:
+            return Uncalibrated(str(told["reason"]), fitted_on, clips, key)
+        temperature = float(told["temperature"])
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise RunError(f"{path}: not {{temperature, fitted_on}}; {_FIT_AGAIN}") from error
     if not (math.isfinite(temperature) and temperature > 0):

@@ -5,7 +5,15 @@ import pytest
 from scipy.special import softmax
 
 from data_engineering.errors import RunError
-from signvlm.calibration import FILE, Calibration, load_calibration, log_shares, save_calibration
+from signvlm.calibration import (
+    FILE,
+    Calibration,
+    Uncalibrated,
+    load_calibration,
+    log_shares,
+    read_calibration,
+    save_calibration,
+)
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path):
@@ -13,6 +21,15 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     save_calibration(tmp_path, fitted)
     assert load_calibration(tmp_path) == fitted
     assert json.loads((tmp_path / FILE).read_text())["temperature"] == 1.75
+
+
+def test_why_there_is_no_temperature_is_kept_and_is_no_calibration(tmp_path):
+    save_calibration(tmp_path, Calibration(0.01, "95 validation clips", 95, "of other weights"))
+    told = Uncalibrated("of 95 validation clips every clip was right", "95 validation clips", 95, "abc")
+    save_calibration(tmp_path, told)
+    assert read_calibration(tmp_path) == told
+    assert load_calibration(tmp_path) is None
+    assert json.loads((tmp_path / FILE).read_text())["temperature"] is None
 
 
 def test_a_bundle_without_the_file_has_no_calibration(tmp_path):
@@ -27,7 +44,7 @@ def test_two_keys_are_enough(tmp_path):
 @pytest.mark.parametrize(
     "text",
     ["{", "[]", "null", '{"temperature": 1}', '{"temperature": "warm", "fitted_on": "x"}']
-    + [f'{{"temperature": {value}, "fitted_on": "x"}}' for value in ("0", "-1", "NaN", "Infinity")],
+    + [f'{{"temperature": {value}, "fitted_on": "x"}}' for value in ("0", "-1", "NaN", "Infinity", "null")],
 )
 def test_a_broken_file_is_named_with_the_way_out(tmp_path, text):
     (tmp_path / FILE).write_text(text)

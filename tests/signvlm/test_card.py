@@ -12,6 +12,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from data_engineering.errors import RunError
 from data_engineering.splits import leakage
+from signvlm.calibration import Uncalibrated, save_calibration
 from signvlm.card import model_card
 from signvlm.evaluation.figures import summarise
 from signvlm.evaluation.results import VERSION
@@ -182,7 +183,10 @@ def test_a_merged_model_tells_its_gap_and_needs_no_peft(bundle):
 
 
 def test_it_says_whether_probabilities_are_calibrated(bundle):
-    assert "they are not calibrated" in model_card(bundle)
+    assert "they are not calibrated probabilities.\n" in model_card(bundle)
+    save_calibration(bundle, Uncalibrated("of 95 validation clips every clip was right", "95 validation clips", 95))
+    text = " ".join(model_card(bundle).split())
+    assert "not calibrated probabilities, as no temperature could be fitted: of 95 validation clips every clip" in text
     (bundle / "calibration.json").write_text(json.dumps({"temperature": 1.5, "fitted_on": "95 validation clips"}))
     text = " ".join(model_card(bundle).split())
     assert "calibrated by one temperature (1.50, fitted on 95 validation clips), and only for clips like those" in text
