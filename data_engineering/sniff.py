@@ -14,6 +14,9 @@ from data_engineering.reasons import ClipError
 MP4 = "mov"
 """FFmpeg's name of the MP4 / QuickTime demuxer."""
 
+MOST_BOXES = 500_000
+"""No MP4 has more top-level boxes: an hour in fragments of one frame, 60 a second, has two for each, 432,000."""
+
 _BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp", b"uuid"}
 _MAGIC = (
     (b"\x1a\x45\xdf\xa3", "matroska"),
@@ -39,6 +42,7 @@ _SOUND = ((b"ID3", "an MP3"), (b"fLaC", "a FLAC"), (b"\xff\xfb", "an MP3"))
 _TS_PACKET = 188
 # A page may open with comments and blank lines, so its tag is looked for in this many bytes.
 _HEAD = 4096
+_NAMED = 6  # boxes, in the reason against a file
 
 
 def check_file(path: Path, max_bytes: int) -> None:
@@ -98,11 +102,18 @@ def sniff(path: Path) -> str:
 
 
 def boxes(path: Path) -> Iterator[tuple[bytes, int, int]]:
-    """Yields (type, offset, size in bytes) of an MP4's top-level boxes, as their headers state them."""
+    """Yields (type, offset, size in bytes) of an MP4's top-level boxes, as their headers state them.
+
+    Raises:
+        ClipError: not_video, for one with more than `MOST_BOXES`: a few megabytes of nothing would take minutes.
+    """
     length = path.stat().st_size
     with path.open("rb") as file:
-        offset = 0
+        offset = count = 0
         while offset + 8 <= length:
+            count += 1
+            if count > MOST_BOXES:
+                raise ClipError("not_video", f"an MP4 of more than {MOST_BOXES:,} boxes")
             file.seek(offset)
             header = file.read(16)
             size, kind = int.from_bytes(header[:4], "big"), header[4:8]
@@ -119,15 +130,16 @@ def boxes(path: Path) -> Iterator[tuple[bytes, int, int]]:
 def _check_boxes(path: Path) -> None:
     """Refuses an MP4 without its index, telling a download that broke off from a file that never had one."""
     length = path.stat().st_size
-    kinds = []
+    first: list[bytes] = []
     for kind, offset, size in boxes(path):
-        kinds.append(kind)
+        if len(first) < _NAMED:
+            first.append(kind)
         if kind == b"moov" and offset + size <= length:
             return
         if kind in (b"moov", b"mdat") and offset + size > length:
             detail = f"its {kind.decode()} box needs {offset + size:,} bytes, the file has {length:,}"
             raise ClipError("moov_missing", f"moov atom not found: {detail}")
-    names = ", ".join(_printable(kind) for kind in kinds[:6]) or "none whole"
+    names = ", ".join(_printable(kind) for kind in first) or "none whole"
     raise ClipError("moov_missing", f"moov atom not found among the file's boxes ({names})")
 
 
