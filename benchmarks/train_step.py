@@ -345,7 +345,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         accumulated = 16 if CUDA and shape == "2b" else 4
-        preparing = PROCESSES.Process(target=prepare, args=(folder, shape, 2 * accumulated))
+        # More than are trained on: where an epoch ends, the loader reads no batch ahead.
+        clips = (arguments.turns + 3) * accumulated
+        preparing = PROCESSES.Process(target=prepare, args=(folder, shape, clips))
         preparing.start()
         preparing.join()
         if arguments.endurance:
