@@ -196,7 +196,7 @@ def check_held_out(corpus: Corpus) -> None:
     ids = {}
     for split in ("validation", "test"):
         rows = corpus.rows[split]
-        ids[split] = set(rows["clip_id" if "clip_id" in rows.column_names else "video_id"])
+        ids[split] = set(rows["clip_id" if "clip_id" in rows.column_names else "video_id"]) if len(rows) else set()
     both = sorted(ids["validation"] & ids["test"])
     if both:
         raise ConfigError(

@@ -19,6 +19,7 @@ from signvlm.vlm.examples import UnreadableClipsError
 from signvlm.vlm.guard import CLIPS, Guard
 from signvlm.vlm.loss import Smoothing, answer_logits, answer_loss
 from signvlm.vlm.model import unwrap
+from signvlm.vlm.out_of_memory import shrinking
 from signvlm.vlm.plain_steps import LISTS, without_lists
 from signvlm.vlm.sampler import DrawnExamples, EpochSampler, NameEpoch
 from signvlm.vlm.selection import SCORE, Rank, selection_score
@@ -95,7 +96,14 @@ class SignTrainer(SFTTrainer):
         """Ranks the validation clips: loss, top-1, top-5, and the score by which the best model is chosen."""
         with self._times.apart():
             if self.rank is None:
-                return super().evaluate(*args, **kwargs)
+                plain = super().evaluate
+
+                def evaluate(size: int) -> dict[str, float]:
+                    self.args.per_device_eval_batch_size = size
+                    return plain(*args, **kwargs)
+
+                key = "training.per_device_eval_batch_size"
+                return shrinking(evaluate, self.args.per_device_eval_batch_size, key)[0]
             started = time.perf_counter()
             self.model.eval()
             ranked = self.rank(self._between)

@@ -131,6 +131,7 @@ def corpus(validation, test):
 
 def test_clips_that_are_in_the_test_split_too_are_refused_for_selection():
     check_held_out(corpus(["1", "2"], ["3"]))
+    check_held_out(SimpleNamespace(rows={"validation": Dataset.from_list([]), "test": Dataset.from_list([])}))
     with pytest.raises(
         ConfigError, match=r"data\.split: 2 validation clips are test clips too, e\.g\. 2, and no model"
     ):

@@ -136,6 +136,23 @@ def test_a_single_clip_that_does_not_fit_ends_with_the_setting_to_change(configu
     )
 
 
+def test_an_evaluation_that_does_not_fit_goes_on_with_fewer_clips_at_once(configured, on_forward, capsys):
+    sizes = []
+
+    def narrow(model, inputs):
+        if not model.training:
+            sizes.append(len(inputs["input_ids"]))
+            if sizes[-1] > 1:
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    on_forward(narrow)
+    more = ("selection.metric=loss", "training.per_device_eval_batch_size=3", "memory.recompute=0")
+    done = train(configured("run", *more))
+    assert sizes == [3, 1, 1, 1]
+    assert done.metrics["metric"] == "eval_loss"
+    assert "going on with training.per_device_eval_batch_size=1" in capsys.readouterr().err
+
+
 def test_numbers_that_are_none_end_the_training_with_the_last_good_weights(configured, on_forward):
     passes = []
 
