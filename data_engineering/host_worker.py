@@ -112,13 +112,17 @@ class HostWorker:
     def _try(self, source: Source, part: Path, tries: int) -> bool:
         """One attempt at a source; returns whether it was the last one, as nothing more is to be had."""
         start = time.monotonic()
+        kept = self._kept(source.url)
         try:
-            body = self._fetch(source.url, part)
+            body = kept or self._fetch(source.url, part)
             demuxer = self._judge(source, body)
         except AddressRefusedError as error:
             self._keeper.note(source.clips, "refused", str(error), seconds=time.monotonic() - start)
             return True
         except FetchError as error:
+            if kept:  # a broken file on this disk says nothing of the host, which is asked instead
+                kept.path.unlink(missing_ok=True)
+                return self._try(source, part, tries)
             # YouTube's wall does not fall within seconds; each further request makes it higher.
             hopeless = not error.retriable or (isinstance(error, WallError) and self.name == YOUTUBE)
             over = hopeless or tries == self._settings.retries or self.stop.is_set()
@@ -129,16 +133,22 @@ class HostWorker:
                 source.clips, "failed", str(error), seconds=seconds, retriable=error.retriable, final=over
             )
             return over
-        self._patience.answered()
+        if not kept:
+            self._patience.answered()
         if demuxer:
             self._keeper.keep(source, body, demuxer)
         return True
 
-    def _fetch(self, url: str, part: Path) -> Body:
-        """Returns the body of an address: in `part`, or a video of YouTube that an earlier clip was cut from."""
+    def _kept(self, url: str) -> Body | None:
+        """Returns the video of YouTube at an address if an earlier clip was cut from it: it is not asked for again."""
         video = youtube_id(url)
         if video and self._shelf.kept(video).is_file():
             return Body.of(self._shelf.kept(video), 0.0, whole=True)
+        return None
+
+    def _fetch(self, url: str, part: Path) -> Body:
+        """Asks for the body of an address, and returns it in `part`."""
+        video = youtube_id(url)
         self._patience.wait()
         start = time.monotonic()
         try:

@@ -17,6 +17,7 @@ from data_engineering.attempts import trimmed
 from data_engineering.errors import ConfigError
 from data_engineering.net import FetchError, WallError
 from data_engineering.settings import DownloadSettings
+from data_engineering.shelf import Shelf
 
 RUNTIME = bool(shutil.which("deno") and importlib.util.find_spec("yt_dlp_ejs"))
 COOKIE = ".youtube.com\tTRUE\t/\tTRUE\t4102444800\tSID\tsecret-value"
@@ -126,6 +127,29 @@ def test_a_video_in_between_shows_that_there_is_no_wall(tmp_path: Path, server: 
     report = root.download()
     assert len(root.lines()) == 5
     assert "not asked" not in hosts(report)["youtube"]
+
+
+def test_a_video_that_is_kept_says_nothing_of_the_wall(tmp_path: Path, server: Loopback) -> None:
+    body = write_clip(tmp_path / "all.mp4", frames=50).read_bytes()
+    kept = {"video_id": "a", "url": video(server, "abcdefghijk", body), "frame_start": 11, "frame_end": 20}
+    root = Root(tmp_path, instances=[kept])
+    root.download()
+    (root.videos / "a.mp4").unlink()
+    walls = [{"video_id": f"{n}", "url": video(server, f"abcdefghij{n}", b"", 429)} for n in range(4)]
+    report = Root(tmp_path, instances=[*walls[:2], kept, *walls[2:]]).download()
+    assert (hosts(report)["youtube"]["there"], hosts(report)["youtube"]["not asked"]) == ("1", "1")
+
+
+def test_a_kept_video_that_broke_on_the_disk_is_asked_for_again(tmp_path: Path, server: Loopback) -> None:
+    body = faststart(tmp_path / "faststart.mp4", faststart=True).read_bytes()
+    clip = {"video_id": "a", "url": video(server, "abcdefghijk", body), "frame_start": 3, "frame_end": 9}
+    root = Root(tmp_path, instances=[clip])
+    root.download()
+    (root.videos / "a.mp4").unlink()
+    kept = Shelf(root.path).kept("abcdefghijk")
+    kept.write_bytes(body[:-200])
+    assert root.download().counts["new"] == 1
+    assert kept.read_bytes() == body
 
 
 @pytest.mark.parametrize(
