@@ -62,7 +62,8 @@ class AttemptLog:
         Raises:
             RunError: The disk is full or the folder cannot be written.
         """
-        line = json.dumps(asdict(attempt), ensure_ascii=False).encode() + b"\n"
+        # Half a surrogate pair, which a host's JSON may hold, becomes the escape that JSON has for it.
+        line = json.dumps(asdict(attempt), ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
         with self._lock:
             try:
                 with self.path.open("a+b") as file:
@@ -85,7 +86,8 @@ def records(root: Path) -> Iterator[dict[str, Any]]:
     """
     path = root / "downloads.jsonl"
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        # Not splitlines: to that, some characters that JSON leaves as they are end a line too.
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:
         return
     except OSError as error:
