@@ -12,6 +12,10 @@ UNREACHABLE = 3
 WALLS = 3
 """After so many addresses in a row that met a wall (429, YouTube's bot check), a host is left alone for this run."""
 
+TROUBLES = 10
+"""After so many addresses in a row that failed in a way that may pass (5xx, time-outs, broken bodies), a host is left
+alone for this run: each costs minutes, and a host may have thousands."""
+
 LONGEST_WAIT = 300.0
 """Seconds. A host that asks for a longer wait is left alone for this run instead."""
 
@@ -43,6 +47,7 @@ class Patience:
         self._may_ask_at = 0.0
         self._unanswered = 0
         self._walls = 0
+        self._troubles = 0
 
     def wait(self) -> None:
         """Waits until the host may be asked."""
@@ -54,7 +59,7 @@ class Patience:
 
     def answered(self) -> None:
         """Notes a body: whatever stood in the way is gone."""
-        self._unanswered = self._walls = 0
+        self._unanswered = self._walls = self._troubles = 0
 
     def failed(self, error: FetchError, tries: int, final: bool) -> None:
         """Notes a failure: the next request waits longer, or the host is left alone.
@@ -75,10 +80,14 @@ class Patience:
             return
         self._unanswered = 0 if error.answered else self._unanswered + 1
         self._walls = self._walls + 1 if isinstance(error, WallError) else 0
+        self._troubles = self._troubles + 1 if error.retriable else 0
         if self._walls >= WALLS:
             self.verdict = self._remedy
         elif self._unanswered >= UNREACHABLE:
             self.verdict = f"no answer to {UNREACHABLE} addresses in a row: run again later"
+        elif self._troubles >= TROUBLES:
+            code = str(error).partition(":")[0]
+            self.verdict = f"nothing from {TROUBLES} addresses in a row, the last: {code}; run again later"
 
 
 def backoff(first: float, tries: int, draw: float) -> float:

@@ -29,7 +29,8 @@ class Todo:
     """What is to be asked for.
 
     Attributes:
-        sources: By host, in the order of the index.
+        sources: By host, in the order of the index; those that failed before come last, so that a run which asks only
+            some, or leaves a host alone after the first few, does not ask for the same ones every time.
         tallies: By host, what is decided already: clips that are there, that failed before, that have no address, that
             are not asked of a host which earlier runs found dead.
         watches: By host, what earlier runs saw of its bodies.
@@ -67,7 +68,7 @@ def todo(
     tallies: dict[str, Tally] = defaultdict(Tally)
     groups: dict[str, dict[str, list[Clip]]] = defaultdict(lambda: defaultdict(list))
     asked = 0
-    for clip in clips:
+    for clip in sorted(clips, key=lambda clip: _failed(last.get(clip.video_id), clip)):
         host = host_of(clip.url) if clip.url else NO_ADDRESS
         if settings.only_hosts and not any(belongs(host, name) for name in settings.only_hosts):
             continue
@@ -76,7 +77,7 @@ def todo(
             tally.outcomes["there"] += 1
         elif not clip.url:
             tally.outcomes["no address"] += 1
-        elif attempt and not retry_failed and _gone(attempt, clip):
+        elif attempt and not retry_failed and _failed(attempt, clip) and not attempt.retriable:
             tally.outcomes["before"] += 1
             tally.blame(attempt.reason, 1)
         elif watches[host].dead:
@@ -98,8 +99,8 @@ def watched(log: AttemptLog) -> defaultdict[str, BodyWatch]:
     return watches
 
 
-def _gone(attempt: Attempt, clip: Clip) -> bool:
-    return attempt.url == clip.url and attempt.status == "failed" and not attempt.retriable
+def _failed(attempt: Attempt | None, clip: Clip) -> bool:
+    return attempt is not None and attempt.url == clip.url and attempt.status == "failed"
 
 
 def _check_hosts(clips: Iterable[Clip], names: Iterable[str]) -> None:

@@ -142,6 +142,19 @@ def test_a_host_that_has_had_enough_is_let_be(tmp_path: Path, server: Loopback) 
     assert any("download.pause" in note for note in report.notes)
 
 
+def test_a_host_whose_troubles_do_not_pass_is_let_be_and_goes_on_elsewhere_next_time(
+    tmp_path: Path, server: Loopback, clip: bytes
+) -> None:
+    urls = {f"{n}": server.serve(f"/{n}", b"", 503) for n in range(10)}
+    root = Root(tmp_path, urls | {"good": server.serve("/good", clip)})
+    report = root.download()
+    assert hosts(report)[server.host]["not asked"] == "1"
+    assert any("10 addresses in a row, the last: HTTP 503" in note for note in report.notes)
+    server.asked.clear()
+    root.download(limit=2)
+    assert server.asked == ["/good", "/0"]
+
+
 def test_a_host_that_asks_for_an_hour_is_not_asked_twice(tmp_path: Path, server: Loopback) -> None:
     root = Root(tmp_path, {f"{n}": server.serve(f"/{n}", b"", 503, Retry_After="3600") for n in range(4)})
     report = root.download(retries=3)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from data_engineering.net import FetchError, WallError
-from data_engineering.patience import LONGEST_WAIT, UNREACHABLE, WALLS, Patience, backoff
+from data_engineering.patience import LONGEST_WAIT, TROUBLES, UNREACHABLE, WALLS, Patience, backoff
 
 
 def patience(pause: float = 0.0, first: float = 0.0) -> Patience:
@@ -60,6 +60,7 @@ def test_a_wait_ends_when_the_run_does() -> None:
     [
         (FetchError("no connection", retriable=True, answered=False), UNREACHABLE),
         (WallError("HTTP 429", retriable=True), WALLS),
+        (FetchError("too slow: not done after 600 s", retriable=True), TROUBLES),
     ],
 )
 def test_some_failures_in_a_row_end_it_and_an_answer_begins_anew(error: FetchError, times: int) -> None:
