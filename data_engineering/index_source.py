@@ -1,7 +1,7 @@
 """Where the WLASL index comes from: the authors' repository, named and verified by the hash of its content."""
 
+import glob
 import hashlib
-import os
 import random
 import time
 from pathlib import Path
@@ -12,6 +12,7 @@ from data_engineering.errors import RunError
 from data_engineering.net import Fetcher, FetchError
 from data_engineering.patience import LONGEST_WAIT, backoff
 from data_engineering.settings import DownloadSettings
+from data_engineering.shelf import left_behind, mark
 
 INDEX_NAME = "WLASL_v0.3.json"
 TERMS = (
@@ -57,6 +58,9 @@ def fetch_index(path: Path, settings: DownloadSettings, source: IndexSource = WL
     problems = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+            if left_behind(part):
+                part.unlink(missing_ok=True)
         for url in source.urls:
             problem = _fetch(url, path, settings, source.blob)
             if not problem:
@@ -69,7 +73,7 @@ def fetch_index(path: Path, settings: DownloadSettings, source: IndexSource = WL
 
 def _fetch(url: str, path: Path, settings: DownloadSettings, blob: str) -> str:
     """Fetches one address into place; returns what was wrong with it, "" if nothing was."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{mark()}.part")
     fetcher = Fetcher(settings.timeout, settings.max_bytes, settings.allow_hosts)
     tries = 0
     try:

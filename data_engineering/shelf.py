@@ -37,7 +37,7 @@ class Shelf:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for part in (*self.folder.glob(".*.part*"), *(root / "datasets").glob(".*.part")):
-                if _left_behind(part):
+                if left_behind(part):
                     part.unlink(missing_ok=True)
         except OSError as error:
             raise RunError(
@@ -54,7 +54,7 @@ class Shelf:
 
     def part(self, clip: Clip, what: str = "") -> Path:
         """Returns a name for something unfinished."""
-        return self.folder / f".{clip.video_id}.{_NODE}-{os.getpid()}{what}.part"
+        return self.folder / f".{clip.video_id}.{mark()}{what}.part"
 
     def keep(self, body: Path, video: str) -> Path:
         """Puts a video that clips are cut from in its place; returns that."""
@@ -98,12 +98,21 @@ def present(clips: Iterable[Clip], folder: Path) -> set[str]:
     }
 
 
-def _left_behind(part: Path) -> bool:
+def mark() -> str:
+    """Returns what the name of an unfinished file carries, so that `left_behind` knows whose it was."""
+    return f"{_NODE}-{os.getpid()}"
+
+
+def left_behind(part: Path) -> bool:
+    """Returns whether nobody is writing an unfinished file any more."""
     found = re.search(rf"\.{_NODE}-(\d+)\.", part.name)
     # A container's processes have the same few numbers at every start, so our own may be a killed run's.
     if found and (int(found[1]) == os.getpid() or not psutil.pid_exists(int(found[1]))):
         return True
-    return time.time() - part.stat().st_mtime > _STALE
+    try:
+        return time.time() - part.stat().st_mtime > _STALE
+    except FileNotFoundError:  # finished in this instant
+        return False
 
 
 def _flush(path: Path) -> None:

@@ -275,12 +275,14 @@ def test_old_parts_are_swept_and_those_of_a_living_run_are_not(tmp_path: Path) -
     elsewhere = [".a.othermachine-1.part", ".b.othermachine-1.part"]
     for name in (living, dead, *elsewhere):
         (root.videos / name).write_bytes(b"half")
+    gone = root.videos / ".c.othermachine-1.part"
+    gone.symlink_to("nowhere")  # what is renamed just before it is looked at is as little there
     manifest = root.path / "datasets" / ".wlasl_cleaned.json.abc.part"
     manifest.write_bytes(b"half")
     for old in (root.videos / elsewhere[0], manifest):
         os.utime(old, (0, 0))
     root.download()
-    assert root.files() == sorted([living, elsewhere[1]])
+    assert root.files() == sorted([living, elsewhere[1], gone.name])
     assert not manifest.exists()
 
 

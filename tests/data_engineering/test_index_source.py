@@ -13,6 +13,7 @@ from data_engineering import download
 from data_engineering.errors import RunError
 from data_engineering.index_source import WLASL, IndexSource, fetch_index, git_blob
 from data_engineering.settings import DataSettings, DownloadSettings
+from data_engineering.shelf import mark
 
 SETTINGS = DownloadSettings(timeout=5.0, allow_hosts=("127.0.0.1",))
 
@@ -26,6 +27,15 @@ def test_an_index_with_the_right_hash_gets_its_name(tmp_path: Path) -> None:
         )
     assert (tmp_path / "deep" / "i.json").read_bytes() == b"hello\n"
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["i.json"]
+
+
+def test_what_a_killed_run_left_of_it_is_swept(tmp_path: Path) -> None:
+    dead = f".i.json.{mark()}.part".replace(f"-{os.getpid()}", "-4194305")  # beyond the largest process number of Linux
+    (tmp_path / dead).write_bytes(b"he")
+    with loopback() as server:
+        url = server.serve("/blob", b"hello\n")
+        fetch_index(tmp_path / "i.json", SETTINGS, IndexSource((url,), git_blob(b"hello\n")))
+    assert [path.name for path in tmp_path.iterdir()] == ["i.json"]
 
 
 @pytest.mark.parametrize(("status", "said"), [(200, "hash"), (404, "HTTP 404")])
