@@ -1,6 +1,6 @@
-"""Figures by group: for each gloss, for each signer."""
+"""Figures by group: for each gloss, for each signer. A clip's signer is "" where nobody named one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
 
@@ -34,16 +34,26 @@ def per_gloss(
     return {gloss: {**_rates(places[own == index]), "f1": float(f1[index])} for gloss, index in labels.items()}
 
 
+def count_signers(signers: Iterable[object]) -> dict[str, int]:
+    """Returns how many people are named, `signers`, and how many clips name nobody, `signer_unknown`."""
+    names = [str(signer) for signer in signers]
+    return {"signers": len({*names} - {""}), "signer_unknown": names.count("")}
+
+
 def per_signer(places: NDArray[np.int64], signers: Sequence[object]) -> dict[str, Any]:
     """Returns the least, the middle and the greatest top-1 of the signers, and {signer: {clips, top1, top5}}.
+
+    Clips that name no signer are nobody's; without a named one the three figures are None.
 
     Returns:
         {min, median, max, of: {...}}, the signers with the fewest right first.
     """
     names = np.array([str(signer) for signer in signers])
-    of = {str(name): _rates(places[names == name]) for name in np.unique(names)}
+    of = {str(name): _rates(places[names == name]) for name in np.unique(names) if name}
     of = dict(sorted(of.items(), key=lambda item: (item[1]["top1"], -item[1]["clips"], item[0])))
     top1 = [rates["top1"] for rates in of.values()]
+    if not top1:
+        return {"min": None, "median": None, "max": None, "of": {}}
     return {"min": min(top1), "median": median(top1), "max": max(top1), "of": of}
 
 

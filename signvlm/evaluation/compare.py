@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from data_engineering.errors import ConfigError, RunError
 from signvlm.evaluation import accuracy
+from signvlm.evaluation.answers import glosses_of
+from signvlm.evaluation.breakdown import count_signers
 from signvlm.evaluation.digest import MODES
 from signvlm.evaluation.intervals import interval, mean_of
 from signvlm.evaluation.paired import Paired, holm, paired
@@ -56,7 +58,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Test:
-    """The paired test of two runs; `p_holm` is the bootstrap's p-value, adjusted for the number of tests."""
+    """The paired test of two runs; `p_holm` is its p-value, adjusted for the number of tests."""
 
     first: str
     second: str
@@ -73,6 +75,7 @@ class Comparison:
         mode: The way of answering compared.
         clips: How many clips all of them were asked about.
         signers: Of how many signers those are.
+        signer_unknown: How many of them name no signer.
         columns: The runs, in the given order.
         tests: Every pair of them.
         notes: What a reader must know, a sentence each.
@@ -83,6 +86,7 @@ class Comparison:
     mode: str
     clips: int
     signers: int
+    signer_unknown: int
     columns: tuple[Column, ...]
     tests: tuple[Test, ...]
     notes: tuple[str, ...]
@@ -144,12 +148,12 @@ def compare(given: Sequence[Path], split: str = "test", *, samples: int = 2000, 
         )
         for one, two in combinations(columns, 2)
     ]
-    adjusted = holm([each.p_bootstrap for _, _, each in found])
+    adjusted = holm([each.p for _, _, each in found])
     return Comparison(
         split=split,
         mode=mode,
         clips=len(truth),
-        signers=len(set(signers)),
+        **count_signers(signers),
         columns=columns,
         tests=tuple(Test(one.name, two.name, each, p) for (one, two, each), p in zip(found, adjusted, strict=True)),
         notes=tuple(notes),
@@ -201,10 +205,10 @@ def _column(
     samples: int,
     seed: int,
 ) -> Column:
-    rankings = [accuracy.glosses_of(clip[mode]) for clip in clips]
+    rankings = [glosses_of(clip[mode]) for clip in clips]
     places = accuracy.places(rankings, [(gloss,) for gloss in truth])
     right = accuracy.hits(places, 1)
-    ends = interval(mean_of(right), signers, hits=right, samples=samples, seed=seed)
+    ends = interval(mean_of(right), signers, samples=samples, seed=seed)
     figures = run.data["summary"][mode]
     return Column(
         name=run.name,

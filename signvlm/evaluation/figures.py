@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signvlm.evaluation import accuracy
-from signvlm.evaluation.breakdown import per_gloss, per_signer
+from signvlm.evaluation.answers import glosses_of
+from signvlm.evaluation.breakdown import count_signers, per_gloss, per_signer
 from signvlm.evaluation.intervals import Interval, Sums, interval, macro_f1_of, mean_of
 from signvlm.evaluation.parameters import pair_accuracy, parameter_accuracy
 from signvlm.evaluation.protocol import WLASL_OFFICIAL, wlasl_official
@@ -33,7 +34,7 @@ def _figures(data: Mapping[str, Any], mode: str) -> dict[str, Any]:
     drawn = {"samples": settings["bootstrap_samples"], "seed": settings["seed"]}
     truth = [clip["gloss"] for clip in clips]
     signers = [str(clip["signer_id"]) for clip in clips]
-    rankings = [accuracy.glosses_of(clip[mode]) for clip in clips]
+    rankings = [glosses_of(clip[mode]) for clip in clips]
     given = [ranking for ranking in rankings if ranking]
     first = [ranking[0] if ranking else None for ranking in rankings]
     places = accuracy.places(rankings, [(gloss,) for gloss in truth])
@@ -47,7 +48,7 @@ def _figures(data: Mapping[str, Any], mode: str) -> dict[str, Any]:
         everyone = [*signers, *(str(clip["signer_id"]) for clip in data["missing"])]
         right = np.concatenate([accuracy.hits(places, 1), np.zeros(len(data["missing"]), dtype=bool)])
         top1_all = accuracy.per_instance(right)
-        intervals["top1_all"] = interval(mean_of(right), everyone, hits=right, **drawn)
+        intervals["top1_all"] = interval(mean_of(right), everyone, **drawn)
     chance = {f"top{k}": min(k, len(glossary)) / len(glossary) for k in KS}
     figures |= {
         "top1_all": top1_all,
@@ -74,7 +75,7 @@ def _figures(data: Mapping[str, Any], mode: str) -> dict[str, Any]:
             figures["minimal_pairs"] = pair_accuracy(clips, data["phonology"]["pairs"], **drawn)
     if ranked and data["protocol"] == WLASL_OFFICIAL and given:
         figures["protocol"] = wlasl_official(clips, rankings)
-    return {**figures, **counts, **_cost(data, mode), "signers": len(set(signers))}
+    return {**figures, **counts, **_cost(data, mode), **count_signers(signers)}
 
 
 def _accuracies(
@@ -103,17 +104,15 @@ def _intervals(
     drawn: Mapping[str, int],
 ) -> dict[str, Interval]:
     classes = {gloss: index for index, gloss in enumerate(sorted(set(truth)))}
-    figures: dict[str, tuple[Sums, NDArray[np.bool_]]] = {}
+    figures: dict[str, Sums] = {}
     for k in KS if ranked else KS[:2]:
-        right = accuracy.hits(places, k)
-        figures[f"top{k}"] = mean_of(right), right
-        figures[f"per_class_top{k}"] = mean_of(right, truth), right
-    right = accuracy.hits(places, 1)
+        figures[f"top{k}"] = mean_of(accuracy.hits(places, k))
+        figures[f"per_class_top{k}"] = mean_of(accuracy.hits(places, k), truth)
     answers = [classes.get(answer or "", accuracy.NOBODY) for answer in first]
-    figures["macro_f1"] = macro_f1_of([classes[gloss] for gloss in truth], answers), right
+    figures["macro_f1"] = macro_f1_of([classes[gloss] for gloss in truth], answers)
     if ranked:
-        figures["mrr"] = mean_of(accuracy.reciprocal(places)), right
-    return {name: interval(sums, signers, hits=right, **drawn) for name, (sums, right) in figures.items()}
+        figures["mrr"] = mean_of(accuracy.reciprocal(places))
+    return {name: interval(sums, signers, **drawn) for name, sums in figures.items()}
 
 
 def _synonym_aware(
@@ -136,7 +135,7 @@ def _synonym_aware(
             (f"top{k}", accuracy.per_instance(right), mean_of(right)),
             (f"per_class_top{k}", accuracy.per_class(right, truth), mean_of(right, truth)),
         ):
-            ends = interval(sums, signers, hits=right, **drawn)
+            ends = interval(sums, signers, **drawn)
             figures[name] = value
             figures["intervals"][name] = [ends.low, ends.high]
     return figures
@@ -151,6 +150,7 @@ def _calibration(data: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "temperature": fitted and fitted["temperature"],
         "fitted_on": fitted and fitted["fitted_on"],
+        "not_calibrated": data.get("not_calibrated"),
         "uncalibrated": reliability(scores, truth),
         "calibrated": reliability(scores, truth, fitted["temperature"]) if fitted else None,
     }

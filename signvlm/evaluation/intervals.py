@@ -20,6 +20,17 @@ class Interval(NamedTuple):
     method: str
 
 
+class Bootstrap(NamedTuple):
+    """A figure's interval, and the figure of each resample, float64 (samples,): of single clips, of whole signers.
+
+    The latter is None where there is but one signer, or none is named.
+    """
+
+    interval: Interval
+    single: NDArray[np.float64]
+    clustered: NDArray[np.float64] | None
+
+
 class Sums(NamedTuple):
     """A figure as a mean over classes of ratios of sums, each (clips,): what a clip adds to its classes' sums.
 
@@ -27,22 +38,33 @@ class Sums(NamedTuple):
         top: [(class of each clip, what it adds above the line), ...]; class -1 adds nothing.
         bottom: The same below the line.
         present: (clips,) the class that a clip brings into the mean.
+        alone: (clips,) what the figure would be of each clip alone, `least` to 1.
+        least: The least that it can be: 0, or -1 of a difference.
     """
 
     top: list[tuple[NDArray[np.int64], NDArray[np.float64]]]
     bottom: list[tuple[NDArray[np.int64], NDArray[np.float64]]]
     present: NDArray[np.int64]
+    alone: NDArray[np.float64]
+    least: float = 0.0
 
 
-def mean_of(values: ArrayLike, classes: Sequence[object] | None = None) -> Sums:
-    """Returns the mean of (clips,) values, or with `classes` the mean over classes of each one's mean."""
+def mean_of(values: ArrayLike, classes: Sequence[object] | None = None, *, least: float = 0.0) -> Sums:
+    """Returns the mean of (clips,) values, `least` to 1, or with `classes` the mean over classes of each one's mean."""
     added = np.asarray(values, dtype=np.float64)
     labels = (
         np.zeros(added.size, dtype=np.int64)
         if classes is None
         else np.unique(np.asarray(classes, dtype=object), return_inverse=True)[1]
     )
-    return Sums([(labels, added)], [(labels, np.ones_like(added))], labels)
+    return Sums([(labels, added)], [(labels, np.ones_like(added))], labels, added, least)
+
+
+def ratio_of(above: ArrayLike, below: ArrayLike) -> Sums:
+    """Returns one sum over another: of what each clip adds (clips,), e.g. choices that were right of its choices."""
+    over, under = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
+    labels = np.zeros(over.size, dtype=np.int64)
+    return Sums([(labels, over)], [(labels, under)], labels, over / under)
 
 
 def macro_f1_of(truth: ArrayLike, answers: ArrayLike) -> Sums:
@@ -50,25 +72,34 @@ def macro_f1_of(truth: ArrayLike, answers: ArrayLike) -> Sums:
     shown, labels = np.unique(np.asarray(truth), return_inverse=True)
     place = {int(label): index for index, label in enumerate(shown)}
     answered = np.array([place.get(int(answer), -1) for answer in np.asarray(answers)], dtype=np.int64)
-    ones = np.ones(labels.size)
-    return Sums([(labels, 2.0 * (labels == answered))], [(labels, ones), (answered, ones)], labels)
+    ones, right = np.ones(labels.size), (labels == answered).astype(np.float64)
+    return Sums([(labels, 2.0 * right)], [(labels, ones), (answered, ones)], labels, right)
 
 
-def interval(
-    figure: Sums, signers: Sequence[object], *, hits: ArrayLike | None = None, samples: int = 1000, seed: int = 0
-) -> Interval:
-    """Returns a 95 % interval of a figure: the percentile bootstrap that resamples whole signers.
+def value_of(figure: Sums) -> float:
+    """Returns the figure itself."""
+    return float(_resample(figure, np.zeros(figure.present.size, dtype=np.int64), samples=1, seed=0)[0])
+
+
+def interval(figure: Sums, signers: Sequence[object], *, samples: int = 1000, seed: int = 0) -> Interval:
+    """Returns a 95 % interval of a figure, which holds the figure: see `bootstrap`."""
+    return bootstrap(figure, signers, samples=samples, seed=seed).interval
+
+
+def bootstrap(figure: Sums, signers: Sequence[object], *, samples: int, seed: int) -> Bootstrap:
+    """Resamples whole signers for a 95 % percentile interval of a figure.
 
     One signer's clips resemble each other, so they are drawn together (the cluster bootstrap; Field and Welsh, J. R.
-    Stat. Soc. B 69(3), 2007). With few signers that interval can come out narrower than chance allows - two signers
-    with the same score give no width at all - so it is widened to the one that resamples single clips wherever that
-    one reaches further. With one signer only the latter is left. All right or all wrong leaves a bootstrap nothing to
-    vary, and the exact binomial interval (Clopper and Pearson, 1934) takes over. Which one it was is said in `method`.
+    Stat. Soc. B 69(3), 2007); a clip whose signer nobody named is drawn by itself. With few signers that interval can
+    come out narrower than chance allows - two signers with the same score give no width at all - so it is widened to
+    the one that resamples single clips wherever that one reaches further. With one signer only the latter is left.
+    Where every clip counts the same there is nothing to vary, and exact binomial bounds take over. Which one it was is
+    said in `method`. A mean over classes of which some have few clips is biased under resampling; where that would
+    leave the figure outside, the end is the figure.
 
     Args:
         figure: What is measured.
-        signers: Each clip's signer.
-        hits: bool (clips,) whether each clip was right, where the figure is 0 or 1 when all or none are.
+        signers: Each clip's signer, "" where nobody named one.
         samples: Resamples.
         seed: Seeds them; the same seed gives the same interval.
 
@@ -77,32 +108,52 @@ def interval(
     """
     if figure.present.size == 0:
         raise ValueError("no clips, so no interval")
-    right = None if hits is None else np.asarray(hits, dtype=bool)
-    if right is not None and right.min() == right.max():
-        exact = binomtest(int(right.sum()), right.size).proportion_ci(LEVEL, method="exact")
-        same = "right" if right[0] else "wrong"
-        return Interval(float(exact.low), float(exact.high), f"exact binomial over clips, as every clip is {same}")
-    single, clustered = resampled(figure, signers, samples, seed)
+    if figure.alone.min() == figure.alone.max():
+        return Bootstrap(_exact(figure), np.full(samples, figure.alone[0]), None)
+    value = value_of(figure)
+    unit, people, unnamed = _units(signers)
+    single = _resample(figure, np.arange(unit.size), samples, seed)
     low, high = _ends(single)
-    if clustered is None:
-        return Interval(low, high, f"bootstrap, {samples} resamples of single clips, as there is one signer")
+    if not people or unit.max() == 0:
+        why = "there is one signer" if people else "no clip names its signer"
+        method = f"bootstrap, {samples} resamples of single clips, as {why}"
+        return Bootstrap(Interval(min(low, value), max(high, value), method), single, None)
+    clustered = _resample(figure, unit, samples, seed)
     narrow = _ends(clustered)
-    method = f"bootstrap, {samples} resamples of whole signers ({len({str(each) for each in signers})})"
+    method = f"bootstrap, {samples} resamples of whole signers ({people})"
+    if unnamed:
+        method += f" and of single clips that name none ({unnamed})"
     if low < narrow[0] or high > narrow[1]:
         method += ", widened to resamples of single clips"
-    return Interval(min(low, narrow[0]), max(high, narrow[1]), method)
+    return Bootstrap(Interval(min(low, narrow[0], value), max(high, narrow[1], value), method), single, clustered)
 
 
-def resampled(
-    figure: Sums, signers: Sequence[object], samples: int, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Returns the figure of each resample, float64 (samples,): of single clips, and of whole signers.
+def _units(signers: Sequence[object]) -> tuple[NDArray[np.int64], int, int]:
+    """Returns int64 (clips,) which clips are drawn together, how many signers are named, and how many clips name none.
 
-    The latter is None where all clips are one signer's.
+    Clips whose signer nobody named may be anybody's: each is a unit of its own.
     """
-    signer = np.unique([str(each) for each in signers], return_inverse=True)[1]
-    single = _resample(figure, np.arange(signer.size), samples, seed)
-    return single, _resample(figure, signer, samples, seed) if signer.max() > 0 else None
+    names = np.array([str(each) for each in signers])
+    unnamed = names == ""
+    unit = np.unique(names, return_inverse=True)[1]
+    unit[unnamed] = names.size + np.arange(unnamed.sum())
+    return np.unique(unit, return_inverse=True)[1], len({*names[~unnamed].tolist()}), int(unnamed.sum())
+
+
+def _exact(figure: Sums) -> Interval:
+    """Bounds a figure of which every clip alone is the same c, by the exact interval of Clopper and Pearson (1934).
+
+    Of all n clips n count c, so of what they were drawn from at least a share s counts c or more, and at least s counts
+    c or less: the rest may count as little, or as much, as a clip can.
+    """
+    clips, alike = figure.alone.size, float(figure.alone[0])
+    sure = float(binomtest(clips, clips).proportion_ci(LEVEL, method="exact").low)
+    how = {(1.0, 0.0): "is right", (0.0, 0.0): "is wrong"}.get((alike, figure.least), "counts the same")
+    return Interval(
+        figure.least + sure * (alike - figure.least),
+        alike + (1 - sure) * (1 - alike),
+        f"exact binomial over clips, as every clip {how}",
+    )
 
 
 def _ends(figures: NDArray[np.float64]) -> tuple[float, float]:
@@ -111,7 +162,11 @@ def _ends(figures: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _resample(figure: Sums, unit: NDArray[np.int64], samples: int, seed: int) -> NDArray[np.float64]:
-    """Draws units (signers or clips, 0..units-1 a clip) with replacement; a figure's mean is over the classes drawn."""
+    """Draws units (signers or clips, 0..units-1 a clip) with replacement; a figure's mean is over the classes drawn.
+
+    Returns:
+        float64 (samples,) the figure of each draw. Of a single unit that is the figure itself.
+    """
     rng = np.random.default_rng(seed)
     shape = (int(unit.max()) + 1, int(figure.present.max()) + 1)
     top, bottom = (_by_unit(parts, unit, shape) for parts in (figure.top, figure.bottom))

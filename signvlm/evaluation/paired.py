@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
-from signvlm.evaluation.intervals import Interval, interval, mean_of, resampled
+from signvlm.evaluation.intervals import Interval, bootstrap, mean_of, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class Paired:
     Attributes:
         difference: The second run's accuracy minus the first's.
         interval: Its 95 % interval, by the paired bootstrap over whole signers.
-        p_bootstrap: Two-sided p-value of no difference by that bootstrap.
+        p: Two-sided p-value of no difference: the largest of that bootstrap's, of the one over single clips and of
+            McNemar's, since each of them promises too much somewhere.
         first_only: Clips that only the first run got right.
         second_only: Clips that only the second run got right.
         p_mcnemar: Two-sided p-value of the exact McNemar test, which takes clips as independent of each other.
@@ -25,7 +26,7 @@ class Paired:
 
     difference: float
     interval: Interval
-    p_bootstrap: float
+    p: float
     first_only: int
     second_only: int
     p_mcnemar: float
@@ -36,7 +37,6 @@ def paired(
     second: ArrayLike,
     signers: Sequence[object],
     *,
-    classes: Sequence[object] | None = None,
     samples: int = 2000,
     seed: int = 0,
 ) -> Paired:
@@ -45,9 +45,7 @@ def paired(
     Args:
         first: bool (clips,) whether the first run was right.
         second: bool (clips,) whether the second run was.
-        signers: Each clip's signer.
-        classes: Each clip's gloss, for the mean per-class accuracy instead of the per-instance one. McNemar's test is
-            of the clips, either way.
+        signers: Each clip's signer, "" where nobody named one.
         samples: Resamples.
         seed: Seeds them.
 
@@ -55,20 +53,20 @@ def paired(
         ValueError: There is no clip.
     """
     one, two = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
-    figure = mean_of(two.astype(float) - one.astype(float), classes)
-    ends = interval(figure, signers, samples=samples, seed=seed)
-    single, clustered = resampled(figure, signers, samples, seed)
-    labels = figure.present
-    means = np.bincount(labels, weights=figure.top[0][1]) / np.bincount(labels)
+    figure = mean_of(two.astype(float) - one.astype(float), least=-1.0)
+    found = bootstrap(figure, signers, samples=samples, seed=seed)
     first_only, second_only = int((one & ~two).sum()), int((two & ~one).sum())
+    p_mcnemar = mcnemar(first_only, second_only)
+    by_bootstrap = (_two_sided(each) for each in (found.single, found.clustered) if each is not None)
     return Paired(
-        difference=float(means.mean()),
-        interval=ends,
-        # As the interval, the wider of the two: with few signers the clustered one alone would promise too much.
-        p_bootstrap=max(_two_sided(each) for each in (single, clustered) if each is not None),
+        difference=value_of(figure),
+        interval=found.interval,
+        # Few signers leave the clustered bootstrap too little to vary, and few clips that differ either one: a handful
+        # that all differ the same way never come out the other way, however often they are drawn.
+        p=max(p_mcnemar, *by_bootstrap),
         first_only=first_only,
         second_only=second_only,
-        p_mcnemar=mcnemar(first_only, second_only),
+        p_mcnemar=p_mcnemar,
     )
 
 

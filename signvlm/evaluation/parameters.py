@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from data_engineering.phonology_file import channels, load_phonology, minimal_pairs, rows_of
-from signvlm.evaluation.intervals import interval, mean_of
+from signvlm.evaluation.answers import glosses_of, log_probs_of
+from signvlm.evaluation.intervals import interval, ratio_of, value_of
 
 
 def phonology_of(path: Path, glossary: Sequence[str]) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def pair_accuracy(
     """Returns how often, of the two signs of a minimal pair, the one that was signed scored higher.
 
     Each clip of either sign is a forced choice between the two, whatever else the glossary holds; chance is 1/2, a tie
-    is wrong, and so is an unreadable clip.
+    is wrong, and so is an unreadable clip. A clip is as many choices as its sign has pairs, which hang together.
 
     Args:
         clips: {gloss, signer_id, exact: [{gloss, log_prob}, ...]} each.
@@ -47,36 +48,46 @@ def pair_accuracy(
         `accuracy` over the choices and its `interval`; `by_parameter` {parameter: {choices, accuracy}}; `pairs`
         [{glosses, parameter, choices, right}], the worst first. None where no clip is of such a pair.
     """
-    by_gloss: dict[str, list[int]] = defaultdict(list)
-    for index, clip in enumerate(clips):
-        by_gloss[clip["gloss"]].append(index)
-    scores = [_scores(clip) if clip["gloss"] in by_gloss else {} for clip in clips]
-    found: list[dict[str, Any]] = []
-    right: list[bool] = []
-    signers: list[str] = []
-    parameters: list[str] = []
-    for one, other, parameter in pairs:
-        choices = [
-            (index, _score(scores[index], true) > _score(scores[index], false))
-            for true, false in ((one, other), (other, one))
-            for index in by_gloss.get(true, ())
-        ]
-        if choices:
-            won = sum(chosen for _, chosen in choices)
-            found.append({"glosses": [one, other], "parameter": parameter, "choices": len(choices), "right": won})
-        right += [chosen for _, chosen in choices]
-        signers += [str(clips[index]["signer_id"]) for index, _ in choices]
-        parameters += [parameter] * len(choices)
-    if not right:
+    others: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for number, (one, other, _) in enumerate(pairs):
+        others[one].append((number, other))
+        others[other].append((number, one))
+    shown = [clip for clip in clips if clip["gloss"] in others]
+    if not shown:
         return None
-    ends = interval(mean_of(right), signers, hits=right, samples=samples, seed=seed)
-    chosen, names = np.array(right), np.array(parameters)
+    choices, right = np.zeros(len(pairs), dtype=np.int64), np.zeros(len(pairs), dtype=np.int64)
+    won = []
+    for clip in shown:
+        scores = dict(zip(glosses_of(clip["exact"]), log_probs_of(clip["exact"]).tolist(), strict=True))
+        numbers, against = zip(*others[clip["gloss"]], strict=True)
+        own = scores.get(clip["gloss"], -np.inf)
+        chosen = np.array([own > scores.get(gloss, -np.inf) for gloss in against])
+        choices[[*numbers]] += 1
+        right[[*numbers]] += chosen
+        won.append(int(chosen.sum()))
+    # A sign of ten pairs is ten choices of one clip: what is drawn for the interval is the clip with all of them.
+    figure = ratio_of(won, [len(others[clip["gloss"]]) for clip in shown])
+    ends = interval(figure, [str(clip["signer_id"]) for clip in shown], samples=samples, seed=seed)
+    asked = [number for number in range(len(pairs)) if choices[number]]
+    parameters = np.array([parameter for _, _, parameter in pairs])
+    found = [
+        {
+            "glosses": [*pairs[number][:2]],
+            "parameter": pairs[number][2],
+            "choices": int(choices[number]),
+            "right": int(right[number]),
+        }
+        for number in asked
+    ]
     return {
-        "accuracy": float(chosen.mean()),
+        "accuracy": value_of(figure),
         "interval": [ends.low, ends.high],
         "by_parameter": {
-            name: {"choices": int((names == name).sum()), "accuracy": float(chosen[names == name].mean())}
-            for name in dict.fromkeys(parameters)
+            name: {
+                "choices": int(choices[parameters == name].sum()),
+                "accuracy": float(right[parameters == name].sum() / choices[parameters == name].sum()),
+            }
+            for name in dict.fromkeys(pairs[number][2] for number in asked)
         },
         "pairs": sorted(found, key=lambda pair: (pair["right"] / pair["choices"], -pair["choices"], pair["glosses"])),
     }
@@ -111,11 +122,3 @@ def _by_value(values: Mapping[str, list[bool]]) -> dict[str, Any]:
         "accuracy": sum(everything) / len(everything),
         "values": dict(sorted(rates.items(), key=lambda item: (item[1]["accuracy"], -item[1]["clips"], item[0]))),
     }
-
-
-def _scores(clip: Mapping[str, Any]) -> dict[str, float]:
-    return {each["gloss"]: -np.inf if each["log_prob"] is None else each["log_prob"] for each in clip["exact"]}
-
-
-def _score(scores: Mapping[str, float], gloss: str) -> float:
-    return scores.get(gloss, -np.inf)

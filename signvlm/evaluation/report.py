@@ -41,6 +41,7 @@ def render(results: Mapping[str, Any], frames: Callable[[str], np.ndarray | None
         "bracket": summary.bracket,
         "bytes": summary.size,
         "text": _text,
+        "not_calibrated": summary.not_calibrated,
     }
     return environment.get_template("report.html.j2").render(
         split=results["split"],
@@ -74,7 +75,7 @@ def render(results: Mapping[str, Any], frames: Callable[[str], np.ndarray | None
         confusions=digest.confusions(clips),
         picked=digest.picked(clips, run["evaluation"]["seed"]),
         by_gloss=digest.rates(clips, lambda clip: clip.gloss),
-        by_signer=digest.rates(clips, lambda clip: clip.signer_id),
+        by_signer=digest.rates([clip for clip in clips if clip.signer_id], lambda clip: clip.signer_id),
         unreadable=[clip for clip in clips if clip.unreadable],
         missing=results["missing"][:_LISTED],
         missing_total=len(results["missing"]),

@@ -6,7 +6,7 @@ signvlm compare data/wlasl/runs/first data/wlasl/runs/second --out comparison.ht
 import math
 
 from signvlm.evaluation.compare import Comparison
-from signvlm.evaluation.summary import bracket, grid, percent, size
+from signvlm.evaluation.summary import bracket, counted, grid, percent, size, unnamed
 from signvlm.templating import html
 
 
@@ -25,14 +25,14 @@ def text(comparison: Comparison) -> str:
                 size(column.peak_memory_bytes),
             )
         )
-    tests = [("second - first", "points [95 %]", "p (signers)", "p (Holm)", "only first / second right", "p (McNemar)")]
+    tests = [("second - first", "points [95 %]", "p", "p (Holm)", "only first / second right", "p (McNemar)")]
     for test in comparison.tests:
         found = test.found
         tests.append(
             (
                 f"{test.second} - {test.first}",
                 f"{points(found.difference)} {bracket(found.interval[:2])}",
-                p_value(found.p_bootstrap),
+                p_value(found.p),
                 p_value(test.p_holm),
                 f"{found.first_only} / {found.second_only}",
                 p_value(found.p_mcnemar),
@@ -55,10 +55,12 @@ def page(comparison: Comparison) -> str:
 
 def measured_on(comparison: Comparison) -> str:
     """Returns in a sentence what was compared."""
-    return (
-        f"{comparison.mode} answers to {comparison.clips} clips of {comparison.signers} signers of the "
-        f"{comparison.split} split, the same for every run."
+    people = f" of {counted(comparison.signers, 'signer')}" if comparison.signers else ""
+    said = (
+        f"{comparison.mode} answers to {counted(comparison.clips, 'clip')}{people} of the {comparison.split} split, "
+        "the same for every run."
     )
+    return f"{said} {unnamed(comparison.signer_unknown)}" if comparison.signer_unknown else said
 
 
 def points(difference: float) -> str:

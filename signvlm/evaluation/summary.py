@@ -91,6 +91,8 @@ def measured_on(figures: Mapping[str, Any]) -> list[str]:
             f"Top-1 of {figures['signers']} signers: {percent(signers['min'])} least, {percent(signers['median'])} "
             f"median, {percent(signers['max'])} most."
         )
+    if figures["signer_unknown"]:
+        lines.append(unnamed(figures["signer_unknown"]))
     for key, meaning in (
         ("classes_without_clips", "without a clip here and left out of per class"),
         ("glosses_outside_glossary", "of these clips not in the glossary, so never right"),
@@ -118,7 +120,7 @@ def beyond(figures: Mapping[str, Any]) -> list[str]:
             f"{percent(calibration['uncalibrated']['ece'])} without."
         )
     elif calibration:
-        lines.append(f"Calibration: ECE {percent(calibration['uncalibrated']['ece'])}; no temperature was fitted.")
+        lines.append(f"Calibration: ECE {percent(calibration['uncalibrated']['ece'])}; {not_calibrated(calibration)}.")
     official = figures["protocol"]
     if official:
         per = [
@@ -129,6 +131,18 @@ def beyond(figures: Mapping[str, Any]) -> list[str]:
             f"per instance {per[0]}, per class {per[1]}."
         )
     return lines
+
+
+def not_calibrated(calibration: Mapping[str, Any] | None) -> str:
+    """Returns, without its full stop, that there is no temperature, and why where that is known."""
+    reason = calibration and calibration["not_calibrated"]
+    return f"no temperature was fitted: {reason}" if reason else "no temperature was fitted"
+
+
+def unnamed(clips: int) -> str:
+    """Returns, as a sentence, what becomes of clips that name no signer."""
+    names = "names" if clips == 1 else "name"
+    return f"{counted(clips, 'clip')} {names} no signer: drawn singly for the intervals, and in no signer's figures."
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -50,7 +50,7 @@ def test_the_figures_and_the_test_are_of_the_same_clips(runs):
     assert test.found.difference > 0
     right = [accuracy.hits(column.places, 1) for column in found.columns]
     assert test.found.second_only == int((right[1] & ~right[0]).sum())
-    assert test.p_holm == test.found.p_bootstrap
+    assert test.p_holm == test.found.p >= test.found.p_mcnemar
 
 
 def test_what_was_set_differently_is_shown_and_where_it_lies_is_not(runs):
@@ -60,7 +60,7 @@ def test_what_was_set_differently_is_shown_and_where_it_lies_is_not(runs):
 def test_every_pair_of_three_runs_is_tested_and_p_values_are_adjusted(runs):
     found = compare([runs / "good", runs / "bad", runs / "few"])
     assert [(test.first, test.second) for test in found.tests] == [("good", "bad"), ("good", "few"), ("bad", "few")]
-    assert all(test.p_holm >= test.found.p_bootstrap for test in found.tests)
+    assert all(test.p_holm >= test.found.p for test in found.tests)
 
 
 def test_runs_on_different_clips_are_compared_on_the_common_ones_and_it_is_said(runs):
@@ -78,6 +78,19 @@ def changed(source, target, change):
     change(data)
     write_results(target / "evaluation_results.json", data)
     return target
+
+
+def test_clips_that_name_no_signer_are_nobodys_and_it_is_said(runs, tmp_path):
+    def forget(data):
+        for clip in data["clips"][:20]:  # those of the first of the three signers
+            clip["signer_id"] = ""
+
+    names = [changed(runs / name, tmp_path / name, forget) for name in ("good", "bad")]
+    found = compare(names)
+    assert (found.signers, found.signer_unknown) == (2, 20)
+    for made in (text(found), page(found)):
+        assert "61 clips of 2 signers of the test split" in made
+        assert "20 clips name no signer" in made
 
 
 def test_runs_that_share_no_clip_are_refused(runs, tmp_path):

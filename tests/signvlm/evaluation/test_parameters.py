@@ -1,6 +1,7 @@
 import pytest
+from scipy.stats import binomtest
 
-from signvlm.evaluation.breakdown import per_gloss, per_signer
+from signvlm.evaluation.breakdown import count_signers, per_gloss, per_signer
 from signvlm.evaluation.parameters import pair_accuracy, parameter_accuracy, phonology_of
 from signvlm.evaluation.protocol import deviations, wlasl_official
 
@@ -30,6 +31,33 @@ def test_a_tie_and_an_unreadable_clip_are_wrong():
     found = pair_accuracy(clips, [("book", "read", "place")], samples=50, seed=0)
     assert found["pairs"][0]["right"] == 1
     assert found["pairs"][0]["choices"] == 3
+
+
+PAIRS = [("book", f"sign {number}", "place") for number in range(10)]
+
+
+def choosing(right, signer):
+    """A clip of `book` that is told from so many of the ten signs it makes a pair with."""
+    others = {other: -3.0 if number < right else -1.0 for number, (_, other, _) in enumerate(PAIRS)}
+    return clip("book", signer, book=-2.0, **others)
+
+
+def test_what_the_interval_draws_are_clips_with_all_their_choices():
+    """Two clips are two pieces of evidence, though each is ten choices."""
+    found = pair_accuracy([choosing(10, "a"), choosing(0, "a")], PAIRS, samples=200, seed=0)
+    assert found["accuracy"] == 0.5
+    assert found["interval"] == [0, 1]
+    right = pair_accuracy([choosing(10, "a"), choosing(10, "b")], PAIRS, samples=200, seed=0)
+    assert right["interval"] == pytest.approx([*binomtest(2, 2).proportion_ci(0.95, "exact")])
+    mixed = pair_accuracy([choosing(8, "a"), choosing(7, "b"), choosing(10, "c")], PAIRS, samples=200, seed=0)
+    assert mixed["accuracy"] == pytest.approx(25 / 30)
+    assert mixed["by_parameter"] == {"place": {"choices": 30, "accuracy": pytest.approx(25 / 30)}}
+    assert mixed["pairs"][0] == {"glosses": ["book", "sign 8"], "parameter": "place", "choices": 3, "right": 1}
+
+
+def test_a_clip_of_no_pair_is_not_looked_at():
+    clips = [clip("book", "a", book=-1.0, read=-2.0), {"gloss": "tea", "signer_id": "b"}]
+    assert pair_accuracy(clips, [("book", "read", "place")], samples=50, seed=0)["accuracy"] == 1
 
 
 def test_without_a_clip_of_a_pair_there_is_no_figure():
@@ -63,6 +91,17 @@ def test_signers_are_summed_up_by_the_least_the_middle_and_the_most():
     assert found["of"]["b"] == {"clips": 2, "top1": 0.0, "top5": 0.5}
 
 
+def test_clips_that_name_no_signer_are_nobodys():
+    import numpy as np
+
+    places, signers = np.array([1, 1, 2, 0]), ["a", "", "", "b"]
+    found = per_signer(places, signers)
+    assert list(found["of"]) == ["b", "a"]
+    assert (found["min"], found["max"]) == (0, 1)
+    assert count_signers(signers) == {"signers": 2, "signer_unknown": 2}
+    assert per_signer(places, [""] * 4) == {"min": None, "median": None, "max": None, "of": {}}
+
+
 def test_a_gloss_never_answered_has_an_f1_of_nought_not_nan():
     import numpy as np
 
@@ -89,3 +128,21 @@ def test_what_keeps_figures_from_standing_beside_the_published_ones_is_said():
     for part in ("not WLASL's", "24 glosses are none", "validation split of `data.split: signer`", "1 clip", "sample"):
         assert part in told
     assert "Of the 100 glosses asked for 98" in " ".join(deviations("test", data, 98, 0, limited=False))
+
+
+@pytest.mark.parametrize("size", [100, 300, 1000, 2000])
+def test_the_authors_own_split_file_is_no_deviation(size):
+    data = {"index": "data/WLASL_v0.3.json", "glossary": None, "split": f"splits/nslt_{size}.json"}
+    assert len(deviations("test", data, size, 0, limited=False)) == 1
+    [_, lost] = deviations("test", data, size - 2, 0, limited=False)
+    assert lost == f"Of the {size} glosses asked for {size - 2} have a clip and could be answered."
+    [_, other] = deviations("validation", data, size, 0, limited=False)
+    assert "not the official test" in other
+
+
+def test_a_split_file_of_another_name_or_size_is_a_deviation():
+    for name in ("my_nslt_100.json", "nslt_50.json", "nslt_100.json.bak"):
+        data = {"index": "data/WLASL_v0.3.json", "split": name}
+        assert "not the official test" in deviations("test", data, 100, 0, limited=False)[-1], name
+    few = {"index": "data/WLASL_v0.3.json", "glossary": "first-50", "split": "nslt_100.json"}
+    assert "50 glosses are none of the authors' subsets" in " ".join(deviations("test", few, 50, 0, limited=False))

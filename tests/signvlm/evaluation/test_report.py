@@ -80,6 +80,7 @@ def test_the_page_shows_what_a_reviewer_asks_for(results):
         NOTE,
         f"{100 * figures['top1']:.1f} %",
         f"[{100 * figures['intervals']['top1'][0]:.1f}, {100 * figures['intervals']['top1'][1]:.1f}]",
+        "{:.3f} [{:.3f}, {:.3f}]".format(figures["mrr"], *figures["intervals"]["mrr"]),
         "Coverage 93.8 %",
         "None of the 61 test clips is by a person who signs in train.",
         "2 test clips are the same file as a training clip.",
