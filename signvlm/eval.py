@@ -15,7 +15,7 @@ from huggingface_hub import constants
 from data_engineering.clip import SPLITS, by_split, read_json
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.frames import fingerprint
-from signvlm.calibration import Calibration
+from signvlm.calibration import Calibration, Uncalibrated
 from signvlm.config import Config
 from signvlm.console import note
 from signvlm.corpus import Corpus, clips_of, load_corpus, require
@@ -145,21 +145,21 @@ class _Calibrator:
         self.progress = progress
         self.key = identify(loaded.bundle, loaded.config, load_in_4bit=loaded.hardware.load_in_4bit)
 
-    def calibrate(self, clips: Sequence[Mapping[str, Any]]) -> Calibration | None:
-        """Returns the temperature, and leaves in the bundle what it had to fit."""
+    def calibrate(self, clips: Sequence[Mapping[str, Any]]) -> Calibration | Uncalibrated:
+        """Returns the temperature or why there is none, and leaves in the bundle what it had to fit."""
         if known := fit.known_calibration(self.loaded.bundle, self.key):
             return known
         if self.limit is not None:
             note("a limited run fits no temperature: calibration is reported without")
-            return None
+            return Uncalibrated("a limited run fits none")
         fitted = self._fit(clips)
-        if fitted is None:
-            note("no validation clip can be ranked, so no temperature is fitted")
+        if isinstance(fitted, Uncalibrated) and not fitted.clips:
+            note(f"{fitted.reason}, so no temperature is fitted")
         elif not _cached(self.loaded.bundle):
             fit.keep(self.loaded.bundle, fitted)
         return fitted
 
-    def _fit(self, clips: Sequence[Mapping[str, Any]]) -> Calibration | None:
+    def _fit(self, clips: Sequence[Mapping[str, Any]]) -> Calibration | Uncalibrated:
         glossary = self.loaded.recognizer.glossary
         if self.split == VALIDATION:
             return fit.fitted_on(clips, glossary, self.key)

@@ -4,8 +4,7 @@ A ranking is a clip's answers, best first. A clip that could not be answered has
 """
 
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +19,7 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
-def canonical(answers: Iterable[str], glossary: Iterable[str]) -> list[str]:
+def canonical(answers: Iterable[str], glossary: Sequence[str]) -> list[str]:
     """Maps generated answers to the glossary's spelling and merges those that are then the same.
 
     Args:
@@ -29,15 +28,18 @@ def canonical(answers: Iterable[str], glossary: Iterable[str]) -> list[str]:
 
     Returns:
         The answers, each at the place where it first occurred. One outside the glossary stays, normalised: it keeps its
-        rank, because a user would have seen it there.
+        rank, because a user would have seen it there. Of glosses that differ only in case, as `May` and `may`, an
+        answer is the one that is written like it, and the first where none is.
     """
-    spelling = {normalise(gloss): gloss for gloss in glossary}
-    return list(dict.fromkeys(spelling.get(text, text) for text in map(normalise, answers)))
+    spelling = {normalise(gloss): gloss for gloss in reversed(glossary)}
+    as_they_stand = set(glossary)
 
+    def spelled(text: str) -> str:
+        if text.strip() in as_they_stand:
+            return text.strip()
+        return spelling.get(normalise(text), normalise(text))
 
-def glosses_of(answers: Sequence[Any]) -> list[str]:
-    """Returns a clip's answers as glosses, best first; `exact` ones come as {gloss, log_prob}."""
-    return [answer["gloss"] if isinstance(answer, Mapping) else answer for answer in answers]
+    return list(dict.fromkeys(map(spelled, answers)))
 
 
 def places(rankings: Sequence[Ranking], accepted: Sequence[Collection[str]]) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from math import isfinite, isnan
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from data_engineering.errors import RunError
 from data_engineering.reasons import ClipError
 from signvlm.console import note
 from signvlm.evaluation import accuracy
+from signvlm.evaluation.answers import ExactAnswers
 from signvlm.evaluation.clips import SplitClips
 from signvlm.evaluation.partial import Partial
 from signvlm.memory import peak_memory, reset_peak
@@ -92,11 +93,10 @@ def _batch(
 
 def answers_in(
     recognizer: Recognizer, frames: Sequence[np.ndarray], mode: str, clip_ids: Sequence[str]
-) -> list[list[Any]]:
+) -> Sequence[Sequence[Any]]:
     """Returns each clip's answers as the results file holds them, best first.
 
-    With their scores for `exact`, [{gloss, log_prob}, ...], null where the model rules a gloss out altogether (JSON has
-    no infinity); else the glosses, duplicates merged.
+    With their scores for `exact`, else the glosses, duplicates merged.
 
     Raises:
         RunError: A score is not a number.
@@ -107,15 +107,10 @@ def answers_in(
         for clip_id, answers in zip(clip_ids, given, strict=True):
             _check_numbers(clip_id, [answer.gloss for answer in answers], [answer.log_prob for answer in answers])
         return [accuracy.canonical((answer.gloss for answer in answers), glossary) for answers in given]
-    found: list[list[Any]] = []
+    found: list[ExactAnswers] = []
     for clip_id, scores in zip(clip_ids, recognizer.log_probs(frames), strict=True):
         _check_numbers(clip_id, glossary, scores.tolist())
-        found.append(
-            [
-                {"gloss": glossary[i], "log_prob": round(float(scores[i]), 6) if isfinite(scores[i]) else None}
-                for i in np.argsort(-scores, kind="stable")
-            ]
-        )
+        found.append(ExactAnswers.of_scores(glossary, scores))
     return found
 
 

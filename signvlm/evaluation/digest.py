@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from signvlm.calibration import log_shares
-from signvlm.evaluation.accuracy import glosses_of
+from signvlm.evaluation.answers import glosses_of, log_probs_of, scored
 
 MODES = ("exact", "beam_constrained", "beam")  # the first one present is the one a report looks into
 CONFUSIONS = 6
@@ -94,9 +94,10 @@ def outcomes(results: Mapping[str, Any], mode: str, shown: int = 5) -> list[Outc
 
 def _outcome(clip: Mapping[str, Any], mode: str, others: Sequence[str], shown: int, temperature: float) -> Outcome:
     given = clip[mode]
-    scored = bool(given) and isinstance(given[0], Mapping)
     glosses = glosses_of(given)
-    shares = _shares([answer["log_prob"] for answer in given], temperature) if scored else [None] * len(given)
+    shares: list[float | None] = [None] * len(given)
+    if scored(given):
+        shares = np.exp(log_shares(log_probs_of(given), temperature)).tolist()
     rank = glosses.index(clip["gloss"]) + 1 if clip["gloss"] in glosses else None
     return Outcome(
         clip_id=clip["clip_id"],
@@ -104,16 +105,10 @@ def _outcome(clip: Mapping[str, Any], mode: str, others: Sequence[str], shown: i
         signer_id=str(clip["signer_id"]),
         answers=tuple(zip(glosses, shares, strict=True))[:shown],
         rank=rank,
-        share=shares[rank - 1] if rank else (0.0 if scored else None),
+        share=shares[rank - 1] if rank else (0.0 if scored(given) else None),
         others={each: tuple(glosses_of(clip[each]))[:shown] for each in others},
         unreadable=clip.get("unreadable", ""),
     )
-
-
-def _shares(log_probs: Sequence[float | None], temperature: float) -> list[float]:
-    """Returns the probabilities within the glossary; None is a probability of 0."""
-    scores = [-np.inf if score is None else score for score in log_probs]
-    return [float(share) for share in np.exp(log_shares(scores, temperature))]
 
 
 def rates(clips: Sequence[Outcome], name: Callable[[Outcome], str]) -> list[Rate]:

@@ -14,7 +14,7 @@ import numpy as np
 from data_engineering.clip import write_text
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.reasons import ClipError
-from signvlm.calibration import Calibration
+from signvlm.calibration import Calibration, Uncalibrated
 from signvlm.config import EvaluationSettings
 from signvlm.evaluation import summary
 from signvlm.evaluation.ask import ask
@@ -55,7 +55,8 @@ class Background:
     Attributes:
         synonyms: Which answers count as right in the synonym-aware figures.
         phonology: As `parameters.phonology_of` reads it; None without `data.phonology`.
-        calibrate: Gives the temperature, from the answered clips where they are the ones to fit it on; None for none.
+        calibrate: Gives the temperature, from the answered clips where they are the ones to fit it on, or why there is
+            none; None where nobody asks.
         history: The training's log, for the learning curves.
         context: Kept under `run` and shown in the report: `command`, `config`, `hardware`, `leakage`, and `note`, a
             sentence every reader must see.
@@ -64,7 +65,7 @@ class Background:
 
     synonyms: Synonyms = field(default_factory=Synonyms)
     phonology: Mapping[str, Any] | None = None
-    calibrate: Callable[[Sequence[Mapping[str, Any]]], Calibration | None] | None = None
+    calibrate: Callable[[Sequence[Mapping[str, Any]]], Calibration | Uncalibrated] | None = None
     history: Sequence[Mapping[str, Any]] = ()
     context: Mapping[str, Any] | None = None
     key: str = ""
@@ -137,7 +138,7 @@ def evaluate(
     readable, refused = _sample(len(split.clips), len(split.unreadable), limit, settings.seed)
     asked = [split.clips[index]["clip_id"] for index in readable]
     key = digest([background.key, split.name, settings.modes, asked])
-    with Partial(files.partial, key) as partial:
+    with Partial(files.partial, key, recognizer.glossary) as partial:
         records = ask(
             recognizer,
             split.clips,
@@ -163,7 +164,10 @@ def evaluate(
                     **(background.context or {}),
                 }
             ),
-            "calibration": calibration and {"temperature": calibration.temperature, "fitted_on": calibration.fitted_on},
+            "calibration": {"temperature": calibration.temperature, "fitted_on": calibration.fitted_on}
+            if isinstance(calibration, Calibration)
+            else None,
+            "not_calibrated": calibration.reason if isinstance(calibration, Uncalibrated) else None,
             "on_disk": len(split.clips) + len(split.unreadable),
             "unreadable": len(split.unreadable) + sum("unreadable" in clip for clip in clips),
             "timing": _per_mode(records, "seconds", settings.modes),

@@ -5,29 +5,34 @@ from pathlib import Path
 from typing import Any
 
 from data_engineering.errors import RunError
-from signvlm.calibration import FILE, Calibration, load_calibration, save_calibration
+from signvlm.calibration import FILE, Calibration, Uncalibrated, read_calibration, save_calibration
 from signvlm.config import EvaluationSettings
 from signvlm.console import note
 from signvlm.evaluation.ask import ask
 from signvlm.evaluation.clips import SplitClips
 from signvlm.evaluation.partial import Partial
-from signvlm.evaluation.reliability import fit_temperature, scores_of
+from signvlm.evaluation.reliability import UndeterminedError, fit_temperature, scores_of
 from signvlm.evaluation.results import paths
+from signvlm.evaluation.summary import counted
 from signvlm.recognizer import Recognizer
 
 
-def known_calibration(bundle: Path, key: str) -> Calibration | None:
-    """Returns the bundle's temperature, where it was fitted on scores of the same weights and settings."""
+def known_calibration(bundle: Path, key: str) -> Calibration | Uncalibrated | None:
+    """Returns what the bundle holds, where that is of scores of the same weights and settings."""
     try:
-        found = load_calibration(bundle)
+        found = read_calibration(bundle)
     except RunError as error:
         note(str(error))
         return None
-    return found if found is not None and found.key == key else None
+    if found is None or found.key != key:
+        return None
+    if isinstance(found, Uncalibrated):
+        note(f"{_not_fitted(found)}; to fit again, e.g. on more clips, remove {bundle / FILE}")
+    return found
 
 
-def fitted_on(clips: Sequence[Mapping[str, Any]], glossary: Sequence[str], key: str) -> Calibration | None:
-    """Fits the temperature on answered validation clips; None where none of them can be used.
+def fitted_on(clips: Sequence[Mapping[str, Any]], glossary: Sequence[str], key: str) -> Calibration | Uncalibrated:
+    """Fits the temperature on answered validation clips; says why where they do not determine one.
 
     Args:
         clips: {gloss, exact} each, as the results file holds them.
@@ -37,9 +42,13 @@ def fitted_on(clips: Sequence[Mapping[str, Any]], glossary: Sequence[str], key: 
     scores, truth = scores_of(clips, glossary)
     known = truth >= 0
     if not known.any():
-        return None
+        return Uncalibrated("no validation clip can be ranked")
     count = int(known.sum())
-    return Calibration(fit_temperature(scores[known], truth[known]), f"{count} validation clips", count, key)
+    tried = counted(count, "validation clip")
+    try:
+        return Calibration(fit_temperature(scores[known], truth[known]), tried, count, key)
+    except UndeterminedError as error:
+        return Uncalibrated(f"of {tried} {error}", tried, count, key)
 
 
 def ask_validation(
@@ -51,7 +60,7 @@ def ask_validation(
     key: str,
     *,
     progress: bool,
-) -> Calibration | None:
+) -> Calibration | Uncalibrated:
     """Ranks the validation clips exactly and fits the temperature on them; goes on where a killed run stopped.
 
     Args:
@@ -64,9 +73,9 @@ def ask_validation(
         progress: Whether to show a progress bar on stderr.
     """
     if not len(clips):
-        return None
+        return Uncalibrated("there is no validation clip")
     note(f"no temperature was fitted for these weights yet: ranking {len(clips)} validation clips to fit it")
-    with Partial(paths(folder, "calibration").partial, partial_key) as partial:
+    with Partial(paths(folder, "calibration").partial, partial_key, recognizer.glossary) as partial:
         records = ask(
             recognizer,
             clips,
@@ -83,11 +92,18 @@ def ask_validation(
     return fitted
 
 
-def keep(bundle: Path, calibration: Calibration) -> None:
-    """Leaves the temperature in the bundle; where that cannot be written, says so and goes on."""
+def keep(bundle: Path, calibration: Calibration | Uncalibrated) -> None:
+    """Leaves in the bundle what was found; where that cannot be written, says so and goes on."""
+    if isinstance(calibration, Uncalibrated):
+        note(_not_fitted(calibration))
     try:
         save_calibration(bundle, calibration)
     except RunError as error:
         note(f"the temperature is not kept: {error}")
         return
-    note(f"temperature {calibration.temperature:.3f}, fitted on {calibration.fitted_on}: {bundle / FILE}")
+    if isinstance(calibration, Calibration):
+        note(f"temperature {calibration.temperature:.3f}, fitted on {calibration.fitted_on}: {bundle / FILE}")
+
+
+def _not_fitted(found: Uncalibrated) -> str:
+    return f"no temperature was fitted, so probabilities are not calibrated: {found.reason}"

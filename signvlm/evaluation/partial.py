@@ -6,12 +6,13 @@ never used: the file is begun anew. It goes when the results are written.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 from data_engineering.errors import RunError
+from signvlm.evaluation.answers import ExactAnswers, to_json
 
 
 def digest(told: Any) -> str:
@@ -26,24 +27,26 @@ class Partial:
         records: What earlier runs of the same key left, by clip_id.
     """
 
-    def __init__(self, path: Path, key: str) -> None:
+    def __init__(self, path: Path, key: str, glossary: Sequence[str]) -> None:
+        """Takes where the answers are kept, whose they are, and the glosses that they are of."""
+        self.path = path
+        self.key = key
+        self._glossary = glossary
+        self.records: dict[str, dict[str, Any]] = {}
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> "Partial":
         """Reads the file; one of another key counts as empty, and a line that was cut short as not written.
 
         Raises:
             RunError: The file cannot be read or written.
         """
-        self.path = path
-        self.key = key
-        self.records: dict[str, dict[str, Any]] = {}
-        self._file: TextIO | None = None
-
-    def __enter__(self) -> "Partial":
         try:
-            lines = self._lines()
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Rewritten, so that a line cut short by the kill does not swallow the next one.
             part = self.path.with_name(f".{self.path.name}.part")
-            part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            with part.open("w", encoding="utf-8", newline="\n") as file:
+                file.writelines(self._lines())
             part.replace(self.path)
             self._file = self.path.open("a", encoding="utf-8")
         except OSError as error:
@@ -58,7 +61,7 @@ class Partial:
         """
         assert self._file is not None  # noqa: S101  opened on entry
         try:
-            self._file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+            self._file.writelines(to_json(record) + "\n" for record in records)
             self._file.flush()
         except OSError as error:
             raise self._cannot(error) from error
@@ -74,25 +77,27 @@ class Partial:
         if self._file is not None:
             self._file.close()
 
-    def _lines(self) -> list[str]:
-        """Returns the lines to keep, the key's first, and fills `records`."""
-        head = json.dumps({"key": self.key})
-        try:
-            text = self.path.read_bytes().decode("utf-8", errors="replace")
-        except FileNotFoundError:
-            return [head]
-        first, *rest = text.split("\n")
-        if first != head:
-            return [head]
-        kept = [head]
-        for line in rest[:-1]:  # what follows the last line's end was cut short
-            try:
-                record = json.loads(line)
-                self.records[record["clip_id"]] = record
-            except (ValueError, TypeError, KeyError):
-                break
-            kept.append(line)
-        return kept
+    def _lines(self) -> Iterator[str]:
+        """Gives the lines to keep, the key's first, and fills `records`."""
+        head = json.dumps({"key": self.key}) + "\n"
+        yield head
+        if not self.path.is_file():
+            return
+        places = {gloss: place for place, gloss in enumerate(self._glossary)}
+        with self.path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+            if file.readline() != head:
+                return
+            for line in file:
+                if not line.endswith("\n"):  # cut short
+                    return
+                try:
+                    record = json.loads(line)
+                    if "exact" in record:
+                        record["exact"] = ExactAnswers.of_json(self._glossary, places, record["exact"])
+                    self.records[record["clip_id"]] = record
+                except (ValueError, TypeError, KeyError):
+                    return
+                yield line
 
     def _cannot(self, error: OSError) -> RunError:
         reason = error.strerror or error

@@ -12,9 +12,15 @@ from scipy.optimize import minimize_scalar
 from sklearn.calibration import calibration_curve
 
 from signvlm.calibration import log_shares
+from signvlm.evaluation.answers import glosses_of, log_probs_of
 
 BINS = 15
 _HOTTEST = 100.0  # temperatures are sought from 1/100 to 100
+_PEAK = 1e-6  # nats a clip: what the best temperature must gain on those at the ends
+
+
+class UndeterminedError(ValueError):
+    """The clips do not determine a temperature; says why."""
 
 
 def fit_temperature(log_probs: ArrayLike, truth: ArrayLike) -> float:
@@ -25,17 +31,27 @@ def fit_temperature(log_probs: ArrayLike, truth: ArrayLike) -> float:
         truth: int (clips,) the true glosses' columns.
 
     Raises:
+        UndeterminedError: Every clip was right, and the surer the likelier; or none was, and no sureness would be true;
+            or the likelihood has no peak between a hundredth and a hundred, as where scores and clips have nothing to
+            do with each other.
         ValueError: There is no clip.
     """
     scores, labels = np.asarray(log_probs, dtype=np.float64), np.asarray(truth)
     if not labels.size:
         raise ValueError("no clips, so no temperature")
-    found = minimize_scalar(
-        lambda log_temperature: negative_log_likelihood(scores, labels, np.exp(log_temperature)),
-        bounds=(-np.log(_HOTTEST), np.log(_HOTTEST)),
-        method="bounded",
-        options={"xatol": 1e-6},
-    )
+    right = int((scores.argmax(axis=1) == labels).sum())
+    if right == labels.size:
+        raise UndeterminedError("every clip was right, so the surer the likelier, without end")
+    if not right:
+        raise UndeterminedError("no clip was right, so there is no telling how sure to be")
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(scores, labels, np.exp(log_temperature))
+
+    end = float(np.log(_HOTTEST))
+    found = minimize_scalar(loss, bounds=(-end, end), method="bounded", options={"xatol": 1e-6})
+    if not found.fun < min(loss(-end), loss(end)) - _PEAK:
+        raise UndeterminedError(f"no temperature from {1 / _HOTTEST:g} to {_HOTTEST:g} is likelier than both ends")
     return float(np.exp(found.x))
 
 
@@ -87,7 +103,5 @@ def scores_of(clips: Sequence[Mapping[str, Any]], glossary: Sequence[str]) -> tu
     answered = [clip for clip in clips if clip["exact"]]
     scores = np.full((len(answered), len(glossary)), -np.inf)
     for row, clip in zip(scores, answered, strict=True):
-        for answer in clip["exact"]:
-            if answer["log_prob"] is not None:
-                row[place[answer["gloss"]]] = answer["log_prob"]
+        row[[place[gloss] for gloss in glosses_of(clip["exact"])]] = log_probs_of(clip["exact"])
     return scores, np.array([place.get(clip["gloss"], -1) for clip in answered], dtype=np.int64)

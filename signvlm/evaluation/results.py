@@ -6,17 +6,17 @@ docs/evaluation_results.md describes the format.
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_engineering.clip import read_json, write_text
+from data_engineering.clip import read_json, write_parts
 from data_engineering.errors import RunError
 from signvlm.calibration import log_shares
-from signvlm.evaluation.accuracy import glosses_of
+from signvlm.evaluation.answers import glosses_of, log_probs_of, scored, to_json
 
 VERSION = 2
 ANSWERS = 5  # of each clip in the CSV
@@ -46,11 +46,19 @@ def paths(folder: Path, split: str, *, limited: bool = False) -> Paths:
 
 
 def write_results(path: Path, data: Mapping[str, Any]) -> None:
-    """Writes the JSON: indented, but a clip a line, so that a whole glossary's ranking stays one line."""
+    """Writes the JSON: indented, but a clip a line, so that a whole glossary's ranking stays one line.
+
+    Clip by clip: thousands of rankings of thousands of glosses are hundreds of megabytes of text.
+    """
+    write_parts(path, _parts(data))
+
+
+def _parts(data: Mapping[str, Any]) -> Iterator[str]:
     head = {key: value for key, value in data.items() if key != "clips"}
-    opened = json.dumps(head, ensure_ascii=False, indent=1, allow_nan=False).removesuffix("\n}")
-    rows = [json.dumps(clip, ensure_ascii=False, allow_nan=False) for clip in data["clips"]]
-    write_text(path, opened + ',\n "clips": [\n  ' + ",\n  ".join(rows) + "\n ]\n}\n")
+    yield json.dumps(head, ensure_ascii=False, indent=1, allow_nan=False).removesuffix("\n}") + ',\n "clips": [\n  '
+    for number, clip in enumerate(data["clips"]):
+        yield (",\n  " if number else "") + to_json(clip)
+    yield "\n ]\n}\n"
 
 
 def read_results(path: Path) -> dict[str, Any]:
@@ -101,10 +109,9 @@ def predictions_csv(data: Mapping[str, Any]) -> str:
 
 
 def _shares(answers: Sequence[Any], temperature: float) -> list[str]:
-    if not answers or not isinstance(answers[0], Mapping):
+    if not scored(answers):
         return []
-    scores = [-np.inf if answer["log_prob"] is None else answer["log_prob"] for answer in answers]
-    return [f"{share:.6f}" for share in np.exp(log_shares(scores, temperature))]
+    return [f"{share:.6f}" for share in np.exp(log_shares(log_probs_of(answers), temperature))[:ANSWERS]]
 
 
 def _filled(cells: Iterable[str]) -> list[str]:

@@ -91,6 +91,14 @@ def test_duplicates_merge_into_the_first_and_the_glossarys_spelling_wins():
     assert accuracy.canonical(["book", "BOOK ", "boo", "ASL", "Boo"], ["Book", "asl"]) == ["Book", "boo", "asl"]
 
 
+@pytest.mark.parametrize("glossary", [["May", "may", "tea"], ["tea", "may", "May"]])
+def test_glosses_that_differ_only_in_case_stay_apart(glossary):
+    assert accuracy.canonical(["may", "May", "tea"], glossary) == ["may", "May", "tea"]
+    assert accuracy.canonical([" may\n", " May"], glossary) == ["may", "May"]
+    first = next(gloss for gloss in glossary if gloss != "tea")
+    assert accuracy.canonical(["MAY", "TEA"], glossary) == [first, "tea"]
+
+
 @given(st.lists(st.text(max_size=6)))
 def test_normalising_twice_changes_nothing_and_no_answer_stays_double(texts):
     answers = accuracy.canonical(texts, [])

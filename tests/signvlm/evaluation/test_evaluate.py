@@ -5,7 +5,7 @@ import pytest
 
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.reasons import ClipError
-from signvlm.calibration import Calibration
+from signvlm.calibration import Calibration, Uncalibrated
 from signvlm.evaluation.synonyms import Synonyms
 
 MODES = ["beam", "beam_constrained", "exact"]
@@ -191,12 +191,22 @@ def test_a_run_that_dies_leaves_the_earlier_results_and_goes_on_where_it_stopped
     assert not (tmp_path / "evaluation_partial.jsonl").exists()
 
 
-@pytest.mark.parametrize("changed", [{"key": "other weights"}, {"modes": ("beam",)}, {"seed": 1, "limit": 60}])
-def test_answers_of_another_run_are_never_gone_on_with(run, recogniser, changed):
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        ({}, {}, 28),
+        ({}, {"key": "other weights"}, 0),
+        ({}, {"modes": ("beam", "beam_constrained")}, 0),
+        ({"limit": 50}, {"limit": 50}, 28),
+        ({"limit": 50}, {"limit": 50, "seed": 1}, 0),
+    ],
+)
+def test_only_answers_of_the_very_same_run_are_gone_on_with(run, recogniser, first, second, kept):
     with pytest.raises(MemoryError):
-        run(recognizer=Dies(recogniser, after=60))
-    with pytest.raises(MemoryError):
-        run(recognizer=Dies(recogniser, after=40), **changed)
+        run(recognizer=Dies(recogniser, after=60), **first)  # two ways of answering, seven clips at once
+    counts = Dies(recogniser, after=1000)
+    readable = sum("unreadable" not in clip for clip in run(recognizer=counts, **second).data["clips"])
+    assert 1000 - counts.left == 2 * (readable - kept)
 
 
 def test_a_file_that_vanishes_meanwhile_counts_as_unreadable(run, dataset, monkeypatch):
@@ -263,6 +273,71 @@ def test_the_temperature_is_asked_for_once_the_clips_are_answered(run):
     assert results.summary["beam"]["calibration"] is None
     assert "fitted on 95 validation clips" in results.table()
     assert "no temperature was fitted" in run().table()
+
+
+def test_where_no_temperature_could_be_fitted_it_is_said_why(run):
+    results = run(calibrate=lambda clips: Uncalibrated("of 95 validation clips every clip was right"))
+    data = written(results)
+    assert data["calibration"] is None
+    assert data["not_calibrated"] == "of 95 validation clips every clip was right"
+    assert data["summary"]["exact"]["calibration"]["calibrated"] is None
+    told = "no temperature was fitted: of 95 validation clips every clip was right"
+    assert told in results.table()
+    assert f"not a calibrated confidence: {told}" in results.report.read_text()
+    assert f"Not calibrated: {told}" in results.report.read_text()
+
+
+def unnamed(rows, first: int):
+    """The rows, the first of them without a signer."""
+    return rows.map(lambda row, index: {"signer_id": "" if index < first else row["signer_id"]}, with_indices=True)
+
+
+def test_clips_that_name_no_signer_are_nobodys_and_it_is_said(run, dataset):
+    results = run(rows=unnamed(dataset, 20))
+    figures = results.summary["exact"]
+    assert (figures["signers"], figures["signer_unknown"]) == (2, 20)
+    assert sorted(figures["per_signer"]["of"]) == ["2", "3"]
+    assert "whole signers (2) and of single clips that name none (20)" in figures["interval_methods"]["top1"]
+    said = "20 clips name no signer: drawn singly for the intervals, and in no signer's figures."
+    assert said in results.table()
+    assert said.replace("'", "&#39;") in results.report.read_text()
+    assert "<h3>2 signers</h3>" in results.report.read_text()
+
+
+def test_where_nobody_is_named_no_signer_is_claimed(run, dataset, unreadable):
+    nobody = [{**row, "signer_id": ""} for row in unreadable]
+    results = run(rows=unnamed(dataset, 60), unreadable=nobody, missing=[])
+    figures = results.summary["exact"]
+    assert (figures["signers"], figures["signer_unknown"], figures["per_signer"]["of"]) == (0, 61, {})
+    assert "no clip names its signer" in figures["interval_methods"]["top1"]
+    page = results.report.read_text()
+    assert "61 clips: clearly above chance" in page
+    assert "signer " not in page.split("<h2>Most confused signs</h2>")[1].split("<h2>By gloss and by signer</h2>")[0]
+
+
+def test_the_interval_of_mrr_holds_it_where_no_first_answer_is_right(run, recogniser, dataset):
+    class AlwaysSecond:
+        """Ranks the nearest colour second, behind its neighbour in the glossary."""
+
+        glossary, modes = recogniser.glossary, recogniser.modes
+
+        def log_probs(self, clips):
+            first = recogniser.log_probs(clips).argmax(axis=1)
+            scores = np.full((len(clips), len(self.glossary)), -9.0, dtype=np.float32)
+            scores[np.arange(len(clips)), first] = -1
+            scores[np.arange(len(clips)), (first + 1) % len(self.glossary)] = -0.5
+            return scores
+
+    known = [
+        index
+        for index, row in enumerate(dataset)
+        if recogniser.answer([frames_of(row)], "exact")[0][0].gloss == row["gloss"]
+    ]
+    only = {"modes": ["exact"], "unreadable": [], "missing": []}
+    figures = run(recognizer=AlwaysSecond(), rows=dataset.select(known), **only).summary["exact"]
+    assert (figures["top1"], figures["mrr"]) == (0, 0.5)
+    for name, (low, high) in figures["intervals"].items():
+        assert low <= figures[name] <= high, name
 
 
 def test_the_wlasl_authors_figures_leave_out_what_they_could_not_read(run):

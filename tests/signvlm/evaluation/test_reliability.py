@@ -6,6 +6,7 @@ from sklearn.metrics import log_loss
 
 from signvlm.evaluation.reliability import (
     BINS,
+    UndeterminedError,
     fit_temperature,
     negative_log_likelihood,
     reliability,
@@ -25,6 +26,24 @@ def scored(clips: int = 4000, glosses: int = 8, temperature: float = 1.0, seed: 
 def test_the_temperature_that_spoiled_the_scores_is_found_again(temperature):
     scores, truth = scored(temperature=temperature)
     assert fit_temperature(scores, truth) == pytest.approx(temperature, rel=0.06)
+
+
+def test_clips_that_do_not_determine_a_temperature_give_none_but_the_reason():
+    scores, _ = scored(clips=200)
+    best = scores.argmax(axis=1)
+    with pytest.raises(UndeterminedError, match="every clip was right"):
+        fit_temperature(scores, best)
+    with pytest.raises(UndeterminedError, match="no clip was right"):
+        fit_temperature(scores, scores.argsort(axis=1)[:, -2])
+
+
+def test_scores_that_have_nothing_to_do_with_the_clips_determine_no_temperature():
+    """The best that can be made of them is no opinion at all: the likelihood rises to the end of the range."""
+    scores, _ = scored(clips=200)
+    with pytest.raises(UndeterminedError, match=r"no temperature from 0\.01 to 100 is likelier than both ends"):
+        fit_temperature(scores, np.where(np.arange(200) < 20, scores.argmax(axis=1), scores.argmin(axis=1)))
+    with pytest.raises(UndeterminedError, match="likelier than both ends"):
+        fit_temperature(np.zeros((10, 4)), [0, 1, 2, 3, 0, 1, 2, 3, 0, 1])  # every temperature is the same
 
 
 @pytest.mark.skipif(
@@ -92,7 +111,7 @@ def test_scores_are_read_as_the_results_file_holds_them():
     scores, truth = scores_of(clips, ["a", "b"])
     assert scores.tolist() == [[-np.inf, -1.0], [-2.0, -3.0]]
     assert truth.tolist() == [1, -1]
-    assert np.isfinite(fit_temperature(scores[:1], truth[:1]))
+    assert negative_log_likelihood(scores[:1], truth[:1]) == 0
 
 
 def test_no_clip_is_an_error_never_nan():

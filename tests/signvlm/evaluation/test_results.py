@@ -2,15 +2,18 @@
 
 import csv
 import json
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data_engineering.errors import RunError
 from signvlm.calibration import Calibration
+from signvlm.evaluation.answers import ExactAnswers
 from signvlm.evaluation.figures import summarise
 from signvlm.evaluation.report import render
-from signvlm.evaluation.results import paths, predictions_csv, read_results
+from signvlm.evaluation.results import paths, predictions_csv, read_results, write_results
 from signvlm.evaluation.synonyms import Synonyms
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "evaluation_results.md"
@@ -41,6 +44,32 @@ def test_the_report_is_rebuilt_from_the_file_alone(results):
     page = render(read_results(results.path), lambda clip_id: None)
     assert page.count("<svg") == 2
     assert "No frames shown for this clip." in page
+
+
+def test_a_file_of_many_answers_is_written_clip_by_clip(results, tmp_path):
+    """Bytes as ever: indented, but a clip a line; and never the whole text in memory."""
+    glossary = [f"gloss {number}" for number in range(2000)]
+    answers = ExactAnswers.of_scores(glossary, np.random.default_rng(0).normal(size=2000))
+    clips = [{"clip_id": str(number), "gloss": "x", "signer_id": "1", "exact": answers} for number in range(60)]
+    data = {**results.data, "clips": clips}
+    tracemalloc.start()
+    write_results(tmp_path / "large.json", data)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    text = (tmp_path / "large.json").read_text(encoding="utf-8")
+    assert most < len(text) / 3
+    head = json.dumps({**results.data, "clips": None}, ensure_ascii=False, indent=1).removesuffix("null\n}")
+    lines = [json.dumps({**clip, "exact": list(answers)}, ensure_ascii=False) for clip in clips]
+    assert text == head + "[\n  " + ",\n  ".join(lines) + "\n ]\n}\n"
+
+
+def test_a_file_that_cannot_be_finished_leaves_the_earlier_one(results, tmp_path):
+    path = tmp_path / "evaluation_results.json"
+    path.write_text("earlier")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_results(path, {**results.data, "clips": [{"clip_id": "1"}, {"clip_id": float("nan")}]})
+    assert path.read_text() == "earlier"
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
 def test_every_key_is_documented(results):
