@@ -111,8 +111,8 @@ def by_gloss(clips: Sequence[Clip], copies: Mapping[str, Hashable], rng: random.
 
 def _signer_groups(clips: Sequence[Clip], copies: Mapping[str, Hashable]) -> list[list[Clip]]:
     """Returns the clips by signer; signers who share a copied clip are one (WLASL has two such pairs)."""
-    person = linked((("copy", copies[clip.video_id]), ("signer", clip.signer_id)) for clip in clips)
+    person = linked((("copy", copies[clip.video_id]), ("signer", str(clip.signer_id))) for clip in clips)
     groups: dict[Hashable, list[Clip]] = defaultdict(list)
     for clip in clips:
-        groups[person["signer", clip.signer_id]].append(clip)
+        groups[person["signer", str(clip.signer_id)]].append(clip)
     return list(groups.values())

@@ -21,7 +21,7 @@ from data_engineering.perceptual import look_alikes
 
 DRAWN = ("signer", "gloss")
 
-_RECORD = ("video_id", "gloss", "split", "signer_id", "url", "frame_start", "frame_end", "own_file")
+_RECORD = ("video_id", "gloss", "split", "signer_id", "url", "frame_start", "frame_end", "fps", "own_file")
 
 
 class GivenSplit(NamedTuple):
@@ -62,7 +62,7 @@ def assign(clips: Sequence[Clip], split: str, seed: int, alike: Iterable[Collect
         return by_signer(clips, _clusters(clips, alike), random.Random(seed))  # noqa: S311  a draw of clips, not keys
     if split == "gloss":
         return by_gloss(clips, _clusters(clips, alike), random.Random(seed))  # noqa: S311
-    return _from_file(clips, Path(split))
+    return as_given(clips, read_split(Path(split)), split)
 
 
 def read_split(path: Path) -> GivenSplit:
@@ -93,16 +93,16 @@ def read_split(path: Path) -> GivenSplit:
 
 
 def same_cut(clip: Clip | Mapping[str, Any]) -> Hashable:
-    """Returns what clips share that show the same frames by their index entry: address and range.
+    """Returns what clips share that show the same frames by their index entry: address and range in seconds.
 
     A clip with neither an address nor a file of the user's own shares nothing with any other.
     """
     record = _record(clip)
-    if record.get("own_file"):
-        return record["own_file"], record["frame_start"], record["frame_end"]
-    if not record["url"]:
+    if not record.get("own_file") and not record["url"]:
         return record["video_id"]
-    return media_key(record["url"]), record["frame_start"], record["frame_end"]
+    start, end, fps = record["frame_start"], record["frame_end"], record.get("fps", 25.0)  # WLASL's clock
+    place = record.get("own_file") or media_key(record["url"])
+    return place, round((start - 1) / fps, 3), None if end < 0 else round(end / fps, 3)
 
 
 def same_files(media: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
@@ -121,8 +121,14 @@ def file_key(found: Mapping[str, Any]) -> Hashable:
     return found["sha256"], found.get("start"), found.get("end")
 
 
-def leakage(clips_or_rows: Iterable[Clip | Mapping[str, Any]]) -> dict[str, Any]:
+def leakage(
+    clips_or_rows: Iterable[Clip | Mapping[str, Any]], alike: Iterable[Sequence[str]] | None = None
+) -> dict[str, Any]:
     """Counts what the splits of clips or manifest rows share, by each one's own `split`.
+
+    Args:
+        clips_or_rows: The clips.
+        alike: The groups of them that show the same, where `look_alikes` has been asked already.
 
     Returns:
         clips, glosses, signers: {split: count}.
@@ -137,20 +143,21 @@ def leakage(clips_or_rows: Iterable[Clip | Mapping[str, Any]]) -> dict[str, Any]
     """
     records = [_record(item) for item in clips_or_rows]
     named = [r for r in records if r["signer_id"] != ""]
-    signers = {split: {r["signer_id"] for r in named if r["split"] == split} for split in SPLITS}
+    signers = {split: {str(r["signer_id"]) for r in named if r["split"] == split} for split in SPLITS}
     glosses = {split: {r["gloss"] for r in records if r["split"] == split} for split in SPLITS}
     every_gloss = set().union(*glosses.values())
     hashed = [r for r in records if r.get("media", {}).get("sha256")]
     seen = [r for r in hashed if r["media"].get("looks")]
-    groups = look_alikes({r["video_id"]: r["media"]["looks"] for r in seen})
-    looks = {video_id: group[0] for group in groups for video_id in group}
+    if alike is None:
+        alike = look_alikes({r["video_id"]: r["media"]["looks"] for r in seen})
+    looks = {video_id: group[0] for group in alike for video_id in group}
     return {
         "clips": {split: sum(r["split"] == split for r in records) for split in SPLITS},
         "glosses": {split: len(glosses[split]) for split in SPLITS},
         "signers": {split: len(signers[split]) for split in SPLITS},
         "glosses_without": {split: sorted(every_gloss - glosses[split]) for split in SPLITS},
         "signers_shared": {f"{a}-{b}": len(signers[a] & signers[b]) for a, b in combinations(SPLITS, 2)},
-        "test_by_train_signers": sum(r["split"] == "test" and r["signer_id"] in signers["train"] for r in records),
+        "test_by_train_signers": sum(r["split"] == "test" and str(r["signer_id"]) in signers["train"] for r in records),
         "signer_unknown": len(records) - len(named),
         "same_cut": _alike((same_cut(r), r) for r in records),
         "same_file": {**_alike((file_key(r["media"]), r) for r in hashed), "hashed": len(hashed)},
@@ -158,11 +165,12 @@ def leakage(clips_or_rows: Iterable[Clip | Mapping[str, Any]]) -> dict[str, Any]
     }
 
 
-_KINDS_OF_COPY = (
-    ("same_cut", "one address and range"),
-    ("same_file", "identical files"),
-    ("same_looks", "what the frames show"),
-)
+KINDS_OF_COPY = {
+    "same_cut": "one address and range",
+    "same_file": "identical files",
+    "same_looks": "what the frames show",
+}
+"""What `leakage` calls the kinds of copies, and a reader's words for them."""
 
 
 def leakage_lines(figures: Mapping[str, Any]) -> list[str]:
@@ -174,7 +182,7 @@ def leakage_lines(figures: Mapping[str, Any]) -> list[str]:
     ]
     if figures["signer_unknown"]:
         lines.append(f"signers are not named for {figures['signer_unknown']} clips, who may be in any split")
-    for key, what in _KINDS_OF_COPY:
+    for key, what in KINDS_OF_COPY.items():
         alike = figures[key]
         if alike["groups"]:
             lines.append(
@@ -218,11 +226,15 @@ def _clusters(clips: Sequence[Clip], alike: Iterable[Collection[str]]) -> dict[s
     return {clip.video_id: name[clip.video_id] for clip in clips}
 
 
-def _from_file(clips: Sequence[Clip], path: Path) -> dict[str, str]:
-    given = read_split(path).splits
-    if absent := [clip for clip in clips if clip.video_id not in given]:
+def as_given(clips: Sequence[Clip], given: GivenSplit, name: str) -> dict[str, str]:
+    """Returns {video_id: split} with every clip in the given order, as the split file of that name says.
+
+    Raises:
+        ConfigError: It leaves out a clip.
+    """
+    if absent := [clip for clip in clips if clip.video_id not in given.splits]:
         raise ConfigError(
-            f"data.split: {path} leaves out clip {absent[0].video_id} ({absent[0].gloss}), one of {len(absent)}; "
+            f"data.split: {name} leaves out clip {absent[0].video_id} ({absent[0].gloss}), one of {len(absent)}; "
             "add it, or take the glossary and the index that the file was made for"
         )
-    return {clip.video_id: given[clip.video_id] for clip in clips}
+    return {clip.video_id: given.splits[clip.video_id] for clip in clips}

@@ -1,5 +1,6 @@
 """Copies are known by what they show; clips of one signer in one studio are no copies of each other."""
 
+import base64
 import time
 
 import cv2
@@ -68,4 +69,6 @@ def test_twice_the_clips_take_far_less_than_four_times_as_long() -> None:
 
 
 def test_one_picture_has_looks_too() -> None:
-    assert clip_looks(signing(1)[:1]) == clip_looks(signing(1)[:1])
+    looks = {f"{studio}{take}": clip_looks(signing(1, studio=studio)[:1]) for studio in (1, 2) for take in "ab"}
+    assert {len(base64.b64decode(look)) for look in looks.values()} == {16 + 216}
+    assert look_alikes(looks) == [["1a", "1b"], ["2a", "2b"]]
