@@ -90,10 +90,14 @@ def minimal_pairs(table: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str
     Glosses that differ in none are no pair: nothing in the table tells them apart.
     """
     glosses = list(table)
+    signs = {gloss: _sign(row) for gloss, row in table.items() if _is_avatar(row)}
     pairs = []
     for place, one in enumerate(glosses):
         for other in glosses[place + 1 :]:
-            names = differing(table[one], table[other])
+            if one in signs and other in signs:
+                names = differing_channels(signs[one], signs[other])
+            else:
+                names = differing(table[one], table[other])
             if len(names) == 1:
                 pairs.append((one, other, names[0]))
     return pairs
