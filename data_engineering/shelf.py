@@ -70,8 +70,12 @@ class Shelf:
         return whole
 
     def put(self, whole: Path, clip: Clip) -> None:
-        """Gives a clip its file."""
-        whole.replace(self.file(clip.video_id))
+        """Gives a clip its file; one that its owner has put there since the run began stays."""
+        place = self.file(clip.video_id)
+        if place.exists():
+            whole.unlink()
+        else:
+            whole.replace(place)
 
     def drop(self, video_id: str, size: int, digest: str) -> bool:
         """Removes a clip's file if it has that size and hash; any other is its owner's. Returns whether it did."""

@@ -110,6 +110,23 @@ def test_a_file_that_is_there_is_never_asked_for(tmp_path: Path, server: Loopbac
     assert len(root.rows()) == 1
 
 
+def test_a_file_that_arrives_while_it_is_asked_for_stays(tmp_path: Path, server: Loopback, clip: bytes) -> None:
+    """A download takes hours, and says itself that clips may be put into raw_videos by hand."""
+    root = Root(tmp_path, {"a": server.base + "/a"})
+    own = write_clip(tmp_path / "own.mp4", shade=100).read_bytes()
+    server.serve("/a", clip)
+    send = server.answers["/a"]
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        (root.videos / "a.mp4").write_bytes(own)
+        send(request)
+
+    server.on("/a", answer)
+    root.download()
+    assert root.files() == ["a.mp4"]
+    assert (root.videos / "a.mp4").read_bytes() == own
+
+
 def test_what_a_killed_run_left_does_not_count(tmp_path: Path, server: Loopback, clip: bytes) -> None:
     root = Root(tmp_path, {"a": server.serve("/a", clip)})
     (root.path / "raw_videos").mkdir(parents=True)
