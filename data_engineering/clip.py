@@ -95,6 +95,10 @@ def read_json(path: Path, next_step: str) -> Any:
         raise RunError(f"{path}: not JSON ({error}); {next_step}") from error
 
 
+# A path that is no UTF-8 is written as JSON writes it, \udcff for a byte, and read back from JSON as it was.
+_ESCAPED = "backslashreplace"
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a file whole or not at all: to a temporary name beside it, flushed to disk, then renamed.
 
@@ -104,7 +108,7 @@ def write_text(path: Path, text: str) -> None:
         RunError: The disk is full or the folder cannot be written; the earlier file stays as it was.
     """
     try:
-        if path.is_file() and path.read_bytes() == text.encode():
+        if path.is_file() and path.read_bytes() == text.encode(errors=_ESCAPED):
             return
     except OSError as error:
         raise _cannot_be_written(path, error) from error
@@ -121,7 +125,7 @@ def write_parts(path: Path, parts: Iterable[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         temporary = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors=_ESCAPED) as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
