@@ -60,7 +60,7 @@ def select(clips: Sequence[Clip], glossary: str | None) -> Selection:
             raise ConfigError(f"data.glossary: {glossary} of an index with {len(glosses)} glosses; take null for all")
         return _chosen(clips, glosses[:count], [])
 
-    words = read_words(shipped("core_glossary.yaml") if glossary == "core" else Path(glossary))
+    words = read_words(_file_of(glossary))
     by_key: dict[str, list[str]] = {}
     for gloss in glosses:
         by_key.setdefault(match_key(gloss), []).append(gloss)
@@ -76,6 +76,15 @@ def select(clips: Sequence[Clip], glossary: str | None) -> Selection:
             f"({unmatched[0][0]!r}: the nearest is {near}); name other words, or null for every gloss"
         )
     return _chosen(clips, matched, unmatched)
+
+
+def glossary_file(glossary: str | None) -> Path | None:
+    """Returns the file whose words a glossary is, None for all glosses or the first of the index."""
+    return None if glossary is None or _FIRST.fullmatch(glossary) else _file_of(glossary)
+
+
+def _file_of(glossary: str) -> Path:
+    return shipped("core_glossary.yaml") if glossary == "core" else Path(glossary)
 
 
 def match_key(word: str) -> str:

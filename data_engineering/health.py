@@ -22,6 +22,7 @@ def summary(
     corrupted: Sequence[dict[str, Any]],
     missing: Sequence[Clip],
     strays: Sequence[str],
+    alike: Sequence[Sequence[str]],
 ) -> dict[str, Any]:
     """Returns the content of health.json.
 
@@ -31,14 +32,14 @@ def summary(
         corrupted: Corrupted rows.
         missing: Clips whose file is absent.
         strays: Names of files that the selection does not know.
+        alike: The groups of validated clips that show the same (`perceptual.look_alikes`).
     """
-    by_source = {clip.video_id: clip.source for clip in wanted.clips}
     states = {row["video_id"]: "validated" for row in rows} | {row["video_id"]: "corrupted" for row in corrupted}
     sources: dict[str, Counter[str]] = defaultdict(Counter)
     splits: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
     for clip in wanted.clips:
         state = states.get(clip.video_id, "missing")
-        sources[by_source[clip.video_id]][state] += 1
+        sources[clip.source][state] += 1
         splits[clip.split][state] += 1
     covered = {row["gloss"] for row in rows}
     bodies = same_files({row["video_id"]: row["media"] for row in rows})
@@ -70,11 +71,11 @@ def summary(
         "sources": {source: _coverage(counter) for source, counter in sorted(sources.items())},
         "reasons": dict(Counter(row["reason"] for row in corrupted).most_common()),
         "decoders": dict(Counter(row["media"]["decoder"] for row in rows).most_common()),
-        "leakage": leakage(rows),
+        "leakage": leakage(rows, alike),
         "glosses_without_a_clip": without,
         "few_clips": few_clips(wanted.clips, rows),
         "signers": signers(rows),
-        "copies": copies(rows),
+        "copies": copies(rows, alike),
         "measures": measures(rows),
         "notes": notes,
         "corrupted": [{**row, "first_bytes": first_bytes(Path(row["video_path"]), row["reason"])} for row in corrupted],

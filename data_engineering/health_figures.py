@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from data_engineering.clip import SPLITS, Clip
-from data_engineering.perceptual import look_alikes
 from data_engineering.splits import file_key, same_cut
 
 FEW = 5
@@ -41,8 +40,12 @@ def signers(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def copies(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def copies(rows: Sequence[Mapping[str, Any]], alike: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """Returns the groups of clips that are the same, those across splits and glosses first.
+
+    Args:
+        rows: Validated rows.
+        alike: The groups of them that show the same (`perceptual.look_alikes`).
 
     Returns:
         {how: `file` | `cut` | `looks`, clips: [{video_id, gloss, split, signer_id}], glosses, splits: counts} a group:
@@ -54,7 +57,7 @@ def copies(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for how, groups in (
         ("file", _groups(rows, lambda row: file_key(row["media"]))),
         ("cut", _groups(rows, same_cut)),
-        ("looks", look_alikes({video_id: row["media"]["looks"] for video_id, row in by_id.items()})),
+        ("looks", alike),
     ):
         for group in groups:
             found.setdefault(tuple(sorted(group)), how)

@@ -15,6 +15,7 @@ from data_engineering.health_figures import FEW
 from data_engineering.reasons import REMEDIES, ClipError
 from data_engineering.sandbox import cores, run_many
 from data_engineering.settings import PreprocessSettings, ValidateSettings
+from data_engineering.splits import KINDS_OF_COPY
 
 _SHOWN_CLIPS, _THUMBNAIL = 12, 112
 # Broken clips whose last frame is shown, its height in pixels, and the packets that are tried for it.
@@ -55,7 +56,7 @@ def page(report: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]], frame
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = files("data_engineering").joinpath("health.html.j2").read_text(encoding="utf-8")
     return environment.from_string(template).render(
-        health=report, pictures=pictures, frames=frames, remedies=REMEDIES, splits=SPLITS, few=FEW
+        health=report, pictures=pictures, frames=frames, remedies=REMEDIES, splits=SPLITS, few=FEW, kinds=KINDS_OF_COPY
     )
 
 

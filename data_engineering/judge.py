@@ -10,7 +10,7 @@ from typing import Any
 from data_engineering.reasons import ClipError
 from data_engineering.settings import PreprocessSettings, ValidateSettings
 from data_engineering.state import sha256
-from data_engineering.survey import survey
+from data_engineering.survey import Media, survey
 
 # Judgements of another version of this module are not reused.
 _VERSION = 8
@@ -29,6 +29,7 @@ class Job:
         trimmed: The file is already cut to them.
         limits: What a file may cost.
         preprocess: What training will read.
+        cut_sha256: The hash that the file had when it was cut; one with another hash is not cut. "" where nobody knows.
     """
 
     path: Path
@@ -39,10 +40,11 @@ class Job:
     trimmed: bool
     limits: ValidateSettings
     preprocess: PreprocessSettings
+    cut_sha256: str = ""
 
     def stamp(self, settings: str) -> str:
         """Identifies all that the judgement depends on beside the file; `settings` is what `settings_stamp` returns."""
-        told = [settings, self.frame_start, self.frame_end, self.fps, self.trimmed]
+        told = [settings, self.frame_start, self.frame_end, self.fps, self.trimmed, self.cut_sha256]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
@@ -67,17 +69,23 @@ def judge(job: Job) -> dict[str, Any]:
     """
     if job.inside is not None and not _lies_in(job.path, job.inside):
         raise ClipError("outside_root", f"links to {os.path.realpath(job.path)}")
-    media = survey(
+    media = _surveyed(job, job.trimmed)
+    status, digest = job.path.stat(), sha256(job.path)
+    if job.trimmed and job.cut_sha256 not in ("", digest):
+        media = _surveyed(job, trimmed=False)
+    return {**asdict(media), "sha256": digest, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+def _surveyed(job: Job, trimmed: bool) -> Media:
+    return survey(
         job.path,
         frame_start=job.frame_start,
         frame_end=job.frame_end,
         fps=job.fps,
-        trimmed=job.trimmed,
+        trimmed=trimmed,
         validate=job.limits,
         preprocess=job.preprocess,
     )
-    status = job.path.stat()
-    return {**asdict(media), "sha256": sha256(job.path), "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

@@ -9,14 +9,11 @@ from data_engineering.clip import Clip
 from data_engineering.cut import Carving, carver
 from data_engineering.flash import unpack
 from data_engineering.hosts import SAME_BODIES, youtube_id
-from data_engineering.reasons import ClipError
+from data_engineering.reasons import PASSING, ClipError
 from data_engineering.shelf import Shelf
 from data_engineering.state import sha256
 from data_engineering.tally import Tally
 from data_engineering.todo import Source
-
-_PASSING = {"timeout", "memory", "crashed"}
-"""Reasons that may lie in a busy machine, not in the file."""
 
 _NOTHING = Saved(0, "")
 
@@ -84,7 +81,7 @@ class Keeper:
             outcome = self._carver.run(Carving(body.path, target, clip.frame_start, clip.frame_end, clip.fps, convert))
             if isinstance(outcome, ClipError):
                 word = "unconvertible" if convert else "not cut"
-                self.note((clip,), "failed", f"{word}: {outcome}", body, retriable=outcome.reason in _PASSING)
+                self.note((clip,), "failed", f"{word}: {outcome}", body, retriable=outcome.reason in PASSING)
             else:
                 written = outcome or convert
                 self._place(clip, body, target if written else body.path, trimmed=outcome)

@@ -1,5 +1,7 @@
 """Why a clip cannot be used: one exception, one table of reason codes, each with its remedy."""
 
+from data_engineering.names import shown
+
 # The same words for what came from a host and for clips of one's own.
 _AGAIN = "delete it and run download again, or put a whole copy in its place."
 
@@ -27,15 +29,20 @@ REMEDIES = {
 }
 
 
+PASSING = frozenset({"timeout", "memory", "crashed"})
+"""Reasons that may lie in a busy machine, not in the file."""
+
+
 class ClipError(Exception):
     """A clip cannot be used.
 
     Attributes:
         reason: A key of `REMEDIES`.
-        detail: What was found in this file, in words.
+        detail: What was found in this file, in words that may be printed and written.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
+        detail = shown(detail)
         # Both go to Exception, so that the error survives the way back from a worker process.
         super().__init__(reason, detail)
         self.reason = reason

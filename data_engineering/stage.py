@@ -8,11 +8,11 @@ from typing import Any
 from data_engineering.clip import Clip, Manifests, read_json
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.folder import own_folder, read_clips
-from data_engineering.glossary import select
+from data_engineering.glossary import glossary_file, select
 from data_engineering.index_file import Refusal
-from data_engineering.perceptual import look_alikes
 from data_engineering.settings import DataSettings
-from data_engineering.splits import DRAWN, GivenSplit, assign, read_split, same_files
+from data_engineering.splits import DRAWN, GivenSplit, as_given, assign, read_split, same_files
+from data_engineering.state import sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ def expected(data: DataSettings) -> Expected:
     _check_apart(data)
     chosen = select(index.clips, data.glossary)
     clips, refused, notes = chosen.clips, list(index.refused), []
+    given: GivenSplit | None = None
     if data.split in _NEEDS:
         clips, lacking = _with_what_it_needs(clips, data)
         refused += lacking
@@ -54,7 +55,7 @@ def expected(data: DataSettings) -> Expected:
         if given.selects:
             clips = _selected(clips, given, data)
             notes += _unknown(index.clips, given, data)
-    splits = assign(clips, data.split, data.seed)
+    splits = assign(clips, data.split, data.seed) if given is None else as_given(clips, given, data.split)
     kept = {clip.gloss for clip in clips}
     return Expected(
         clips=tuple(replace(clip, split=splits[clip.video_id]) for clip in clips),
@@ -80,7 +81,12 @@ def fetchable(data: DataSettings) -> Expected:
     return wanted
 
 
-def redrawn(wanted: Expected, data: DataSettings, media: Mapping[str, Mapping[str, Any]]) -> Expected:
+def redrawn(
+    wanted: Expected,
+    data: DataSettings,
+    media: Mapping[str, Mapping[str, Any]],
+    alike: Sequence[Sequence[str]],
+) -> Expected:
     """Returns the clips with a split that keeps copies together which only their files could tell.
 
     A split that is given, not drawn, stays.
@@ -89,10 +95,11 @@ def redrawn(wanted: Expected, data: DataSettings, media: Mapping[str, Mapping[st
         wanted: As `expected` returned it.
         data: Which split, and its seed.
         media: What validation found of each file that is there, by video_id.
+        alike: The groups of them that show the same (`perceptual.look_alikes`).
     """
     if data.split not in DRAWN:
         return wanted
-    copies = same_files(media) + look_alikes({video_id: found["looks"] for video_id, found in media.items()})
+    copies = [*same_files(media), *alike]
     if not copies:
         return wanted
     splits = assign(wanted.clips, data.split, data.seed, copies)
@@ -145,13 +152,30 @@ def _check_apart(data: DataSettings) -> None:
 
 
 def selection(data: DataSettings) -> dict[str, Any]:
-    """Returns what decides the clips and their splits, as health.json keeps it; files by their name."""
+    """Returns what decides the clips and their splits, as health.json keeps it: files by name, and by a short hash.
+
+    A file that is not there, or a folder of clips, has no hash.
+    """
     return {
         "index": data.index.absolute().name,
         "glossary": data.glossary and Path(data.glossary).name,
         "split": Path(data.split).name,
-        "seed": data.seed if data.split in ("signer", "gloss") else None,
+        "seed": data.seed if data.split in DRAWN else None,
+        **{f"{key}_sha256": path and _hash(path) for key, path in _files(data).items()},
     }
+
+
+def _files(data: DataSettings) -> dict[str, Path | None]:
+    """The files that a selection is read from, None where a word stands for one."""
+    split = None if data.split == "official" or data.split in DRAWN else Path(data.split)
+    return {"index": data.index, "glossary": glossary_file(data.glossary), "split": split}
+
+
+def _hash(path: Path) -> str | None:
+    try:
+        return sha256(path)[:12]
+    except OSError:
+        return None
 
 
 def check_selection(data: DataSettings) -> None:
@@ -165,7 +189,13 @@ def check_selection(data: DataSettings) -> None:
     made = health.get("selection") if isinstance(health, dict) else None
     if not isinstance(made, dict):
         raise RunError(f"{path}: does not say how its clips were selected; run `signvlm validate`")
-    for key, value in selection(data).items():
+    now = selection(data)
+    for key, file in _files(data).items():
+        # What was made of a file holds where the file is not at hand, as on another machine.
+        was, told = made.get(f"{key}_sha256"), now.pop(f"{key}_sha256")
+        if was and told and was != told and made.get(key) == now[key]:
+            raise RunError(f"{path}: {file} (data.{key}) has changed since; run `signvlm validate`")
+    for key, value in now.items():
         if made.get(key) != value:
             raise RunError(
                 f"{path}: was made with data.{key} {_word(made.get(key))}, the configuration says {_word(value)}; "

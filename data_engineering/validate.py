@@ -8,27 +8,33 @@ or memory is always tried again.
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from data_engineering import health, health_page, stage
-from data_engineering.attempts import trimmed
+from data_engineering.attempts import Saved, trimmed
 from data_engineering.clip import SPLITS, Clip, Manifests, read_json, write_json
 from data_engineering.crop import signer_box
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.folder import own_folder
 from data_engineering.judge import Job, judge, settings_stamp
-from data_engineering.reasons import ClipError
+from data_engineering.names import shown
+from data_engineering.perceptual import look_alikes
+from data_engineering.reasons import PASSING, REMEDIES, ClipError
 from data_engineering.report import Report
 from data_engineering.sandbox import cores, run_many
 from data_engineering.settings import DataSettings, DownloadSettings, PreprocessSettings, ValidateSettings
 from data_engineering.splits import leakage_lines
 from data_engineering.state import file_state, unchanged
+from data_engineering.survey import Media
 
 # These may pass on a less busy machine.
-_TRANSIENT = {"timeout", "memory", "unreadable"}
+_TRANSIENT = PASSING | {"unreadable"}
+# What a judgement that holds must tell of a file.
+_TOLD = {"sha256", "bytes", "mtime_ns"} | {each.name for each in fields(Media)}
 
 
 def validate(
@@ -66,16 +72,7 @@ def validate(
     inside = own_folder(data.index) if own else (data.root / "raw_videos").resolve()
     paths = {clip.video_id: clip.path(data.root) for clip in wanted.clips}
     jobs = {
-        clip.video_id: Job(
-            paths[clip.video_id],
-            inside,
-            clip.frame_start,
-            clip.frame_end,
-            clip.fps,
-            clip.video_id in cut,
-            settings,
-            preprocess,
-        )
+        clip.video_id: _job(clip, paths[clip.video_id], inside, cut.get(clip.video_id), settings, preprocess)
         for clip in wanted.clips
         if os.path.lexists(paths[clip.video_id])
     }
@@ -88,10 +85,12 @@ def validate(
     verdicts |= {video_id: verdict for video_id, (_, verdict) in zip(fresh, judged, strict=True)}
 
     # Only now do the files tell which clips are copies of each other.
-    usable = {name: found for name, found in verdicts.items() if isinstance(found, dict)}
+    found = {clip.video_id: verdicts.get(clip.video_id) for clip in wanted.clips}
+    usable = {video_id: media for video_id, media in found.items() if isinstance(media, dict)}
+    alike = look_alikes({video_id: media["looks"] for video_id, media in usable.items()})
     undrawn = None
     try:
-        wanted = stage.redrawn(wanted, data, usable)
+        wanted = stage.redrawn(wanted, data, usable, alike)
     except ConfigError as error:
         undrawn = error
     present = [clip for clip in wanted.clips if clip.video_id in jobs]
@@ -113,7 +112,11 @@ def validate(
         manifests.health.unlink(missing_ok=True)
         raise undrawn
     write_json(manifests.split, {clip.video_id: clip.split for clip in wanted.clips})
-    summary = {"selection": stage.selection(data)} | health.summary(wanted, rows, corrupted, missing, strays)
+    summary = {
+        "selection": stage.selection(data),
+        "shown": preprocess.model_dump(mode="json", exclude={"workers"}),
+        **health.summary(wanted, rows, corrupted, missing, strays, alike),
+    }
     health_page.write(manifests, summary, rows, settings, preprocess, changed=bool(fresh))
     if not rows:
         raise RunError(_nothing_left(data.index if own else data.root / "raw_videos", present, corrupted, manifests))
@@ -162,13 +165,14 @@ def report_files(
     """Judges single files; returns a line a file to print, and how many cannot be used."""
     lines, failed = [], 0
     for path, verdict in validate_files(paths, settings, preprocess):
+        name = shown(str(path))
         if isinstance(verdict, ClipError):
             failed += 1
-            lines.append(f"{path}: {verdict.reason}: {verdict.detail}; {verdict.remedy}")
+            lines.append(f"{name}: {verdict.reason}: {verdict.detail}; {verdict.remedy}")
         else:
             size = f"{verdict['width']}x{verdict['height']}, {verdict['fps']} fps"
             kept = f"{verdict['frames']} frames from {verdict['start']:.2f} to {verdict['end']:.2f} s"
-            lines.append("; ".join([f"{path}: ok: {size}, {kept}", *verdict["notes"]]))
+            lines.append("; ".join([f"{name}: ok: {size}, {kept}", *verdict["notes"]]))
     return lines, failed
 
 
@@ -187,6 +191,21 @@ def corrupted_row(clip: Clip, root: Path, error: ClipError, stamp: str) -> dict[
         "bytes": state and state[0],
         "mtime_ns": state and state[1],
     }
+
+
+def _job(
+    clip: Clip,
+    path: Path,
+    inside: Path,
+    cut: Saved | None,
+    settings: ValidateSettings,
+    preprocess: PreprocessSettings,
+) -> Job:
+    """What is to be judged of a clip; that its file is `cut` is believed while it is the file that was cut."""
+    state = file_state(path) if cut else None
+    trimmed = cut is not None and (not cut.bytes or (state is not None and state[0] == cut.bytes))
+    digest = cut.sha256 if cut and trimmed else ""
+    return Job(path, inside, clip.frame_start, clip.frame_end, clip.fps, trimmed, settings, preprocess, digest)
 
 
 def _judged(
@@ -210,9 +229,16 @@ def _known(
     """The judgements of an earlier run that still hold; a damaged manifest only means that none does."""
     told: dict[str, dict[str, Any]] = {}
     for row in [*_rows(manifests.validated), *_rows(manifests.corrupted)]:
-        about = row.get("media", row)
-        if about.get("stamp") == stamps.get(row.get("video_id", "")) and row.get("reason") not in _TRANSIENT:
-            told[row["video_id"]] = row
+        name, about = row.get("video_id"), row.get("media", row)
+        if not isinstance(name, str) or not isinstance(about, dict) or about.get("stamp") != stamps.get(name, ""):
+            continue
+        reason = row.get("reason")
+        if about is not row:
+            holds = about.keys() >= _TOLD
+        else:
+            holds = reason in REMEDIES and reason not in _TRANSIENT and isinstance(row.get("detail"), str)
+        if holds:
+            told[name] = row
     same = unchanged((name, jobs[name].path, row.get("media", row)) for name, row in told.items())
     known: dict[str, dict[str, Any] | ClipError] = {}
     for name, changed in same.items():
@@ -249,8 +275,8 @@ def _strays(data: DataSettings, clips: Sequence[Clip]) -> list[str]:
     if not folder.is_dir():
         return []
     known = {f"{clip.video_id}.mp4" for clip in clips}
-    names = (entry.name for entry in folder.iterdir())
-    return sorted(name for name in names if name not in known and not name.startswith("."))
+    names = (entry.name for entry in folder.iterdir() if not entry.is_dir())
+    return sorted(shown(name) for name in names if name not in known and not name.startswith("."))
 
 
 def _nothing_left(

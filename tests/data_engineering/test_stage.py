@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from clips import write_index
 
-from data_engineering.errors import ConfigError
+from data_engineering.clip import Manifests, write_json
+from data_engineering.errors import ConfigError, RunError
 from data_engineering.settings import DataSettings
 from data_engineering.splits import read_split
-from data_engineering.stage import expected
+from data_engineering.stage import check_selection, expected, selection
 
 
 def nslt(path: Path, **subsets: str) -> Path:
@@ -44,6 +45,22 @@ def test_one_entry_without_a_split_costs_itself_where_the_index_s_own_is_taken(t
     wanted = expected(data)
     assert [clip.video_id for clip in wanted.clips] == ["x"]
     assert wanted.refused == (("y", "names no split, which data.split=official needs"),)
+
+
+@pytest.mark.parametrize("key", ["index", "glossary", "split"])
+def test_manifests_made_of_a_file_that_has_changed_since_are_refused(tmp_path: Path, key: str) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("a\nb\n")
+    split = nslt(tmp_path / "split.json", c0="train", c1="test")
+    data = settings(tmp_path, glossary=str(words), split=str(split))
+    write_json(Manifests(tmp_path).health, {"selection": selection(data)})
+    check_selection(data)
+    file = Path(getattr(data, key))
+    file.write_text(file.read_text() + "\n")
+    with pytest.raises(RunError, match=rf"{file.name} \(data\.{key}\) has changed since; run `signvlm validate`"):
+        check_selection(data)
+    file.unlink()
+    check_selection(data)
 
 
 @pytest.mark.real_clips

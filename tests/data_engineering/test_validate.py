@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,10 +16,11 @@ from clips import BROKEN, write_clip, write_index
 
 from data_engineering.clip import Manifests
 from data_engineering.errors import ConfigError, RunError
-from data_engineering.reasons import REMEDIES, ClipError
+from data_engineering.reasons import PASSING, REMEDIES, ClipError
 from data_engineering.report import Report
 from data_engineering.settings import DataSettings, DownloadSettings, PreprocessSettings, ValidateSettings
-from data_engineering.validate import validate, validate_files
+from data_engineering.state import sha256
+from data_engineering.validate import report_files, validate, validate_files
 
 SMALL = PreprocessSettings(size=32, num_frames=4)
 
@@ -37,11 +40,11 @@ class Root:
         self.entries.append({"video_id": video_id, "gloss": gloss, **fields})
         return self.videos / f"{video_id}.mp4"
 
-    def validate(self, **limits: float) -> Report:
+    def validate(self, *, preprocess: PreprocessSettings = SMALL, **limits: float) -> Report:
         index = write_index(self.path / "index.json", self.entries)
         settings = ValidateSettings(workers=2, timeout=limits.pop("timeout", 30), **limits)
         data = DataSettings(root=self.path, index=index)
-        return validate(data, DownloadSettings(), settings, SMALL, "Which sign?", progress=False)
+        return validate(data, DownloadSettings(), settings, preprocess, "Which sign?", progress=False)
 
     def rows(self, manifest: str) -> dict[str, dict]:
         return {row["video_id"]: row for row in json.loads(getattr(self.manifests, manifest).read_text())}
@@ -103,6 +106,35 @@ def test_what_the_downloader_cut_is_not_cut_again(root: Root) -> None:
     assert frames == {"cut": 30, "retried": 15, "whole": 15}
 
 
+def test_a_file_put_where_the_cut_one_lay_is_not_taken_for_cut(root: Root) -> None:
+    names = ("same", "longer", "other")
+    paths = {name: write_clip(root.clip(name, frame_start=6, frame_end=20), frames=30) for name in names}
+    saved = {
+        "same": (paths["same"].stat().st_size, sha256(paths["same"])),
+        "longer": (1000, sha256(paths["same"])),
+        "other": (paths["other"].stat().st_size, "0" * 64),
+    }
+    lines = [
+        {"id": name, "status": "ok", "trimmed": True, "saved_bytes": size, "saved_sha256": digest}
+        for name, (size, digest) in saved.items()
+    ]
+    (root.path / "downloads.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    root.validate()
+    frames = {video_id: row["media"]["frames"] for video_id, row in root.rows("validated").items()}
+    assert frames == {"same": 30, "longer": 15, "other": 15}
+
+
+@pytest.mark.parametrize("reason", sorted(PASSING))
+def test_what_a_busy_machine_ended_is_tried_again(reason: str, root: Root) -> None:
+    write_clip(root.clip("a"))
+    root.clip("b").write_text("<html>")
+    root.validate()
+    (row,) = json.loads(root.manifests.corrupted.read_text())
+    root.manifests.corrupted.write_text(json.dumps([row | {"reason": reason}]))
+    assert root.validate().reused == 1
+    assert root.rows("corrupted")["b"]["reason"] == "html"
+
+
 def test_a_second_run_judges_only_what_is_new_or_changed(root: Root) -> None:
     write_clip(root.clip("same"))
     changed = write_clip(root.clip("changed"))
@@ -127,9 +159,20 @@ def test_a_second_run_judges_only_what_is_new_or_changed(root: Root) -> None:
 def test_a_damaged_manifest_only_means_that_all_is_judged_again(root: Root) -> None:
     write_clip(root.clip("a"))
     root.validate()
-    root.manifests.validated.write_text('[{"video_id": "a", "me')
-    assert root.validate().reused == 0
-    assert set(root.rows("validated")) == {"a"}
+    (row,) = json.loads(root.manifests.validated.read_text())
+    foreign: list[object] = [
+        '[{"video_id": "a", "me',
+        "[null, 5, []]",
+        json.dumps([{"prompt": "?", "video_path": "a.mp4", "gloss": "book"}]),
+        json.dumps([row | {"media": None}]),
+        json.dumps([row | {"video_id": ["a"]}]),
+        json.dumps([row | {"media": {"stamp": row["media"]["stamp"]}}]),
+        json.dumps([{"video_id": "a", "stamp": row["media"]["stamp"], "reason": "bad luck", "detail": "none"}]),
+    ]
+    for text in foreign:
+        root.manifests.validated.write_text(text)
+        assert root.validate().reused == 0, text
+        assert set(root.rows("validated")) == {"a"}
 
 
 def test_a_file_that_no_entry_names_is_a_note(root: Root) -> None:
@@ -138,6 +181,25 @@ def test_a_file_that_no_entry_names_is_a_note(root: Root) -> None:
     report = root.validate()
     assert any("stray.mp4" in note for note in report.notes)
     assert root.health()["counts"]["not_in_index"] == 1
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="no such names there")
+def test_no_name_of_a_file_stops_the_run_or_reaches_a_terminal(root: Root, tmp_path: Path) -> None:
+    write_clip(root.clip("a"))
+    outside = os.fsencode(tmp_path) + b"/\xff\x1b[2J.mp4"
+    shutil.copyfile(root.videos / "a.mp4", outside)
+    root.clip("b").symlink_to(os.fsdecode(outside))
+    for name in (b"/\xfe.mp4", b"/\x1b[2J.mp4"):
+        os.close(os.open(os.fsencode(root.videos) + name, os.O_CREAT))
+    (root.videos / "compilations").mkdir()
+    report = root.validate()
+    assert root.health()["counts"]["not_in_index"] == 2
+    assert root.rows("corrupted")["b"]["reason"] == "outside_root"
+    lines, failed = report_files([Path(os.fsdecode(outside))], ValidateSettings(workers=1), SMALL)
+    assert failed == 0
+    for line in [*report.lines(), *lines]:
+        assert line.isprintable()
+        assert line.encode()
 
 
 def test_with_no_clip_left_the_run_fails_in_one_line_and_the_reasons_are_written(root: Root) -> None:
@@ -162,19 +224,48 @@ def test_a_missing_data_root_is_named(tmp_path: Path) -> None:
 
 
 def test_the_page_escapes_what_others_wrote_and_loads_nothing(root: Root) -> None:
-    write_clip(root.clip("a", gloss="<script>alert(1)</script>", source="<img src=http://127.0.0.1/>"))
-    root.clip("b", gloss="x").write_text("<html><title><b>bold & 'quoted'</b></title>")
+    hostile = '"><img src=http://127.0.0.1/ onerror="alert(1)"><a href="javascript:alert(2)">'
+    write_clip(root.clip("a", gloss=f"<script>alert(1)</script>{hostile}", source=hostile, signer_id=hostile))
+    root.clip("b", gloss=hostile).write_text(f"<html>{hostile}")
+    root.clip("c", gloss=hostile, url='https://127.0.0.1/"><img/src="http://127.0.0.1/x')
+    root.clip("d", gloss="x", url=f"ftp://{hostile}")
     root.validate()
     page = root.manifests.health_page.read_text()
+    assert page.count("&lt;img") >= 6
     tags: list[tuple[str, dict]] = []
     parser = HTMLParser()
     parser.handle_starttag = lambda tag, attributes: tags.append((tag, dict(attributes)))  # type: ignore[method-assign]
     parser.feed(page)
-    assert not {"script", "iframe", "link", "object"} & {tag for tag, _ in tags}
+    assert not {"script", "iframe", "link", "object", "a"} & {tag for tag, _ in tags}
     images = [attributes["src"] for tag, attributes in tags if tag == "img"]
     assert images
     assert all(source.startswith("data:image/jpeg;base64,") for source in images)
-    assert "http:" not in page.replace("http-equiv", "")[: page.index("<body>")]
+    for _, attributes in tags:
+        assert not [name for name in attributes if name.startswith("on")]
+        told = [value or "" for name, value in attributes.items() if name != "src"]
+        assert not [value for value in told if re.search(r"//|javascript:|url\(|@import", value)]
+    style = page[page.index("<style>") : page.index("</style>")]
+    assert not re.search(r"//|url\(|@import", style)
+
+
+def test_a_list_that_is_too_long_for_the_page_says_so(root: Root) -> None:
+    write_clip(root.clip("a"))
+    for number in range(2001):
+        root.clip(f"m{number}")
+        root.entries.append({"video_id": "?", "gloss": "book"})
+    root.validate()
+    page = root.manifests.health_page.read_text()
+    assert "fetches what is still there, the first 2,000 here, all in health.json" in page
+    assert "2001 entries, the first 2,000 here, all in health.json" in page
+    assert page.count("all in health.json") == 2
+
+
+def test_pictures_are_made_again_when_clips_are_shown_in_another_way(root: Root) -> None:
+    write_clip(root.clip("a", bbox=[0, 0, 20, 20]), paint=lambda n: np.full((48, 64, 3), (4 * n, 200, 90), np.uint8))
+    root.validate(preprocess=SMALL)
+    before = root.manifests.health_page.read_text()
+    assert root.validate(preprocess=SMALL.model_copy(update={"crop": "full"})).reused == 1
+    assert root.manifests.health_page.read_text() != before
 
 
 def test_the_report_tells_of_copies_and_short_glosses_and_shows_what_is_broken(root: Root) -> None:
