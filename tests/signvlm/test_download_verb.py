@@ -54,6 +54,8 @@ def test_one_host_is_asked_and_how_far_it_is_goes_to_stderr(call, options: list[
         "seconds": 0.0,
         "trimmed": False,
         "retriable": False,
+        "saved_bytes": 0,
+        "saved_sha256": "",
     }
 
 
