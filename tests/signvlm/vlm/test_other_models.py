@@ -14,6 +14,7 @@ from data_engineering.clip import Manifests
 from data_engineering.errors import ConfigError
 from signvlm.config import load
 from signvlm.corpus import load_corpus
+from signvlm.hardware import Hardware
 from signvlm.loading import load_recognizer
 from signvlm.passthrough import check_passthrough
 from signvlm.train import train
@@ -23,6 +24,8 @@ from signvlm.vlm.model import load_base
 from signvlm.vlm.prompt import check_frame_size, encode_prompts
 from signvlm.vlm.ranking import rank
 from signvlm.vlm.tree import TokenTree
+
+CPU = Hardware("cpu", "float32", False, 0, False, ())
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +110,7 @@ def test_what_ships_for_them_is_accepted(name):
 def test_a_model_of_another_kind_is_refused_before_its_weights_are_looked_for(tmp_path):
     LlavaConfig().save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match=r"a model of type llava cannot be trained or ranked with here; take one of"):
-        load_base(load("params/demo.yaml", [f"model.base={tmp_path}"]).model, None, {})
+        load_base(load("params/demo.yaml", [f"model.base={tmp_path}"]).model, CPU, {})
 
 
 def test_its_parts_are_known_by_its_configuration(qwen):
