@@ -32,7 +32,14 @@ def youtube_id(url: str) -> str | None:
 
 
 def media_key(url: str) -> str:
-    """Returns a name that two addresses of the same file share: scheme and fragment do not count, YouTube's id does."""
+    """Returns a name that two addresses of the same file share: scheme and fragment do not count, YouTube's id does.
+
+    Examples:
+        >>> media_key("https://youtu.be/abcdefghijk") == media_key("http://www.youtube.com/watch?v=abcdefghijk&t=9")
+        True
+        >>> media_key("https://www.handspeak.com/word/b/book.mp4#t=1")
+        'www.handspeak.com:/word/b/book.mp4?'
+    """
     if video := youtube_id(url):
         return f"youtube:{video}"
     parts = urlsplit(url)

@@ -44,7 +44,13 @@ class Ranking:
     def of(
         cls, glossary: Sequence[str], log_probs: Sequence[float] | np.ndarray, top: int, temperature: float = 1.0
     ) -> "Ranking":
-        """Makes the ranking of a clip whose every gloss is scored; equal scores keep the glossary's order."""
+        """Makes the ranking of a clip whose every gloss is scored; equal scores keep the glossary's order.
+
+        Examples:
+            >>> ranking = Ranking.of(["no", "book"], np.log([0.01, 0.03]), top=1)
+            >>> ranking.answers[0].gloss, round(ranking.shares()[0][0], 2)
+            ('book', 0.75)
+        """
         scores = np.asarray(log_probs, dtype=np.float64)
         order = np.argsort(-scores, kind="stable")
         others = scores[order[top:]]

@@ -15,6 +15,10 @@ def choose_frames(stored: int, wanted: int, jitter: bool) -> np.ndarray:
 
     Returns:
         int64 (wanted,), ascending indices.
+
+    Examples:
+        >>> choose_frames(16, 8, jitter=False).tolist()
+        [1, 3, 5, 7, 9, 11, 13, 15]
     """
     # Whole edges: segments never share a frame, whatever the ratio.
     edges = np.arange(wanted + 1) * stored // wanted

@@ -243,6 +243,7 @@ def adding(world: World, tmp_path: Path) -> Path:
             write_clip(tmp_path / "lsa" / "all" / name, frames=16, paint=performed(gloss, 10 * number + signer))
     shutil.copytree(world.root, tmp_path / "data", ignore=shutil.ignore_patterns("runs"))
     write_config(tmp_path / "my.yaml", Path("data"), world.base)
+    shutil.copy(world.root / "raw_videos" / "00007.mp4", tmp_path / "hello.mp4")
     return tmp_path
 
 
@@ -265,6 +266,7 @@ def test_adding_a_data_set_a_model_and_a_sign(adding: Path, call: Call) -> None:
     assert {row["signer_id"] for row in rows} == {"001", "002", "003"}
     assert names["results"].data["modes"] == ["exact"]
     assert names["results"].report.is_file()
+    assert names["prediction"].answers[0].gloss == "no"
     assert {clip["sign"] for clip in lines(adding / "avatar" / "avatar.jsonl")} == {"MOTHER", "SNOW"}
 
 
