@@ -144,8 +144,9 @@ def landing(model: torch.nn.Module) -> str:
     """Says where adapters and 4-bit layers lie: how many in the language model, how many elsewhere."""
     told = []
     for kind, has in (
-        ("adapters", lambda module: isinstance(module, BaseTunerLayer)),
-        ("4-bit layers", lambda module: type(module).__name__ == "Linear4bit"),
+        ("adapters", lambda m: isinstance(m, BaseTunerLayer)),
+        # PEFT calls what wraps one Linear4bit too.
+        ("4-bit layers", lambda m: type(m).__name__ == "Linear4bit" and not isinstance(m, BaseTunerLayer)),
     ):
         names = [name for name, module in model.named_modules() if has(module)]
         inside = sum(LANGUAGE_MODEL in name for name in names)

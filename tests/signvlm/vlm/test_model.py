@@ -6,7 +6,16 @@ import torch
 from data_engineering.errors import ConfigError, RunError
 from signvlm.config import ModelSettings
 from signvlm.hardware import Hardware
-from signvlm.vlm.model import LANGUAGE_TARGETS, add_adapters, check_adapters, count_parameters, load_base
+from signvlm.vlm.model import (
+    LANGUAGE_TARGETS,
+    add_adapters,
+    check_adapters,
+    check_quantized,
+    choose_attention,
+    count_parameters,
+    landing,
+    load_base,
+)
 from signvlm.vlm.tiny import save_tiny
 
 CPU = Hardware("cpu", "float32", False, 0, False, ())
@@ -99,6 +108,30 @@ def test_four_bits_stay_inside_the_language_model(base):
     assert model.lm_head.weight.dtype == torch.float32
     whole = load_base(ModelSettings(base=str(base)), CPU, {})[0]
     assert count_parameters(model).total == count_parameters(whole).total
+
+
+def test_where_adapters_and_four_bits_lie_is_told(base):
+    model, _ = load_base(ModelSettings(base=str(base)), CPU_4BIT, NF4)
+    assert landing(model) == "4-bit layers: 28 in the language model, 0 elsewhere"
+    told = landing(add_adapters(model, {"r": 4}))
+    assert (
+        told == "adapters: 28 in the language model, 0 elsewhere; 4-bit layers: 28 in the language model, 0 elsewhere"
+    )
+
+
+def test_a_part_of_the_language_model_without_four_bits_is_refused(base):
+    model, _ = load_base(ModelSettings(base=str(base)), CPU_4BIT, NF4)
+    assert len(check_quantized(model, ["lm_head"])) == 28
+    model.model.language_model.layers[1].mlp.up_proj = torch.nn.Linear(128, 384)
+    with pytest.raises(RunError, match=r"not in all of the language model, e\.g\. not in .*layers\.1\.mlp\.up_proj"):
+        check_quantized(model, ["lm_head"])
+
+
+def test_attention_is_chosen_by_device_and_dtype():
+    assert choose_attention("auto", CPU)[0] == "sdpa"
+    assert choose_attention("auto", Hardware("cpu", "bfloat16", False, 0, False, ()))[0] == "eager"
+    assert choose_attention("auto", Hardware("cuda", "bfloat16", False, 0, False, ()))[0] == "sdpa"
+    assert choose_attention("eager", CPU) == ("eager", "asked for")
 
 
 def test_the_language_model_must_be_quantized_if_anything_is(base):
