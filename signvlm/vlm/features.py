@@ -5,6 +5,7 @@ made from: the clip's bytes, how they are sampled and framed, the processor, the
 not asked for by that name is never read. View 0 shows a clip as it is; each further view is augmented, drawn once.
 """
 
+import contextlib
 import gc
 import math
 import shutil
@@ -160,14 +161,16 @@ class Features:
             batch_size=None,
             num_workers=self.hardware.workers,
         )
-        with tqdm(total=len(mine), desc="features", unit="view", disable=not processes.first()) as bar:
-            for place, (view, shown) in enumerate(zip(mine, pixels, strict=True)):
+        with contextlib.ExitStack() as held:
+            bar = None
+            for view, shown in zip(mine, pixels, strict=True):
                 if not isinstance(shown, torch.Tensor):
                     self._refuse(*shown)
-                features = self._look(tower, shown)
-                write(view.path, features)
-                if place == 0:
+                write(view.path, self._look(tower, shown))
+                if bar is None:  # the note comes first: it would break into the bar
                     self._say_cost(tower, shown, view.path, missing, wanted)
+                    bar = tqdm(total=len(mine), desc="features", unit="view", disable=not processes.first())
+                    held.enter_context(bar)
                 bar.update()
 
     def _refuse(self, clip: str, reason: str, detail: str) -> None:
