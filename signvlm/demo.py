@@ -6,6 +6,7 @@ An avatar signs real mp4 clips, some of them broken on purpose; from there on ev
 takes: validate, preprocess, fine-tune, evaluate on signers that training never saw.
 """
 
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,7 +82,10 @@ def demo(out: Path, *, seed: int = 0, overrides: Sequence[str] = ()) -> list[str
     torch.set_num_threads(1)
     training = train(config)
     note("5/5 evaluate: signers that training never saw")
-    results = evaluate_checkpoint(config, training.bundle)
+    command = ["signvlm", "demo", "--out", str(out), "--seed", str(seed)]
+    for override in overrides:
+        command += ["--set", override]
+    results = evaluate_checkpoint(config, training.bundle, command=shlex.join(command))
     clip = next(row["clip_id"] for row in results.data["clips"] if not row.get("unreadable"))
     return [
         "",
