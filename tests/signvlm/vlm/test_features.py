@@ -86,6 +86,17 @@ def test_a_training_on_features_is_a_training_on_pixels(configured, root, monkey
     assert names[0] == names[1]
 
 
+def test_in_four_bits_too(configured):
+    """As it is meant for a small card; NF4 runs on a CPU as well."""
+    nf4 = ("quantization.load_in_4bit=true", "quantization.bnb_4bit_quant_type=nf4")
+    on_pixels, on_features = train(configured(*PLAIN, *nf4)), train(configured(*PLAIN, *nf4, "features.cache=true"))
+    losses = [[step["loss"] for step in d.metrics["history"] if "loss" in step] for d in (on_pixels, on_features)]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-4)
+    one, other = (load_file(done.bundle / "adapter_model.safetensors") for done in (on_pixels, on_features))
+    for name, weights in one.items():
+        torch.testing.assert_close(other[name], weights, atol=1e-4, rtol=0, msg=name)
+
+
 def test_training_never_loads_the_tower(configured, root, looks, monkeypatch, capsys):
     stored(configured("features.cache=true"))
     there = len(looks)

@@ -197,6 +197,16 @@ def test_four_bit_training_saves_and_reloads(world, configured, trained_models):
     torch.testing.assert_close(torch.from_numpy(loaded.recognizer.log_probs(clips)), expected, atol=1e-3, rtol=0)
 
 
+def test_half_precision_keeps_what_trains_in_full_precision(configured, trained_models, capsys):
+    done = train(configured("model.dtype=bfloat16", "training.learning_rate=1e-3"))
+    assert "attention: eager (auto: " in capsys.readouterr().err
+    [model] = trained_models
+    trained = {p.dtype for p in model.parameters() if p.requires_grad}
+    frozen = {p.dtype for n, p in model.named_parameters() if not p.requires_grad and "language_model" in n}
+    assert (trained, frozen) == ({torch.float32}, {torch.bfloat16})
+    assert all(step["grad_norm"] > 0 for step in done.metrics["history"] if "grad_norm" in step)
+
+
 def test_nothing_supervised_is_refused():
     nothing = {"labels": torch.full((1, 4), -100)}
     rows = Dataset.from_list([{"clip_id": "1", "gloss": "no"}])
