@@ -17,7 +17,8 @@ from shapes import SHAPES, Shape
 from transformers import InternVLConfig, InternVLForConditionalGeneration, InternVLVisionConfig, Qwen3Config
 
 from signvlm.config import load
-from signvlm.vlm.model import LANGUAGE_MODEL, PROJECTOR, add_adapters
+from signvlm.vlm.anatomy import LANGUAGE_MODEL, anatomy
+from signvlm.vlm.model import add_adapters
 
 NF4 = 4.127 / 8  # bytes a weight
 TRAINED = 4 * 4  # bytes a weight: itself, its gradient, Adam's two averages, each in float32
@@ -37,13 +38,14 @@ def build(shape: Shape) -> InternVLForConditionalGeneration:
         return InternVLForConditionalGeneration._from_config(config, dtype=torch.bfloat16)
 
 
-def parts(model: torch.nn.Module) -> dict[str, int]:
+def parts(model: InternVLForConditionalGeneration) -> dict[str, int]:
     """Counts parameters: of the vision tower, the projector, the language model's linear layers, and all else of it."""
     counts = {"vision tower": 0, "projector": 0, "language model, linear layers": 0, "embeddings and norms": 0}
+    projector = anatomy(model.config).projector
     for name, parameter in model.named_parameters():  # a tied head comes once
         if "vision_tower" in name:
             part = "vision tower"
-        elif PROJECTOR in name:
+        elif projector in name:
             part = "projector"
         elif LANGUAGE_MODEL in name and name.endswith("_proj.weight"):
             part = "language model, linear layers"
