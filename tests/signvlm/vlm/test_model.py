@@ -144,7 +144,9 @@ def test_the_language_model_must_be_quantized_if_anything_is(base):
     ("name", "reason"),
     [("nothing here", "neither a folder"), ("/etc", "not a model folder"), ("../x", "neither a folder")],
 )
-def test_a_base_that_cannot_be_loaded_is_named(name, reason):
+def test_a_base_that_cannot_be_loaded_is_named(name, reason, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")  # where there is no ../x
     with pytest.raises(ConfigError, match=reason):
         load_base(ModelSettings(base=name), CPU, {})
 
