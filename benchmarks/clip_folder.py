@@ -1,5 +1,6 @@
 """The clips that the data benchmarks run on: a folder that is given, or the avatar's."""
 
+import argparse
 import resource
 import shutil
 import time
@@ -13,6 +14,15 @@ from data_engineering.synthetic.signs import load_signs
 
 _GLOSSES = ("EAT", "HOME", "BOOK", "HELP", "CAR", "WORK")
 _SIGNERS = {"train": 4, "validation": 1, "test": 1}
+
+
+def options(description: str) -> argparse.Namespace:
+    """Reads the command line of a benchmark on clips: `clips`, `repeats`, `workers`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("clips", type=Path, nargs="?", help="folder with clips_index.json and clips/; default: avatar")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=None)
+    return parser.parse_args()
 
 
 def data_root(given: Path | None, root: Path) -> DataSettings:

@@ -10,7 +10,6 @@ A row's bytes and milliseconds to read are given as it is stored, raw, and for w
 Zstandard, a PNG or a JPEG a frame. Prints a table and, as the last line, one JSON object with the same figures.
 """
 
-import argparse
 import json
 import shutil
 import statistics
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from clip_folder import clock, data_root
+from clip_folder import clock, data_root, options
 
 from data_engineering.cpu_decord import decord
 from data_engineering.sandbox import cores, run_many
@@ -80,11 +79,7 @@ def storage(rows: Any) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("clips", type=Path, nargs="?", help="folder with clips_index.json and clips/; default: avatar")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=None)
-    arguments = parser.parse_args()
+    arguments = options(__doc__.splitlines()[0])
 
     # Imported here: a worker that is spawned imports this file, and decoding needs no Arrow.
     from data_engineering.frames import load_frames, row_frames

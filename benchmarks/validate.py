@@ -10,7 +10,6 @@ at for black, frozen and damaged frames, for what moves and what it looks like, 
 starting the workers. Prints a table and, as the last line, one JSON object with the same figures.
 """
 
-import argparse
 import json
 import statistics
 import tempfile
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from clip_folder import clock, data_root
+from clip_folder import clock, data_root, options
 
 from data_engineering.container import open_container, video_stream
 from data_engineering.cpu_decord import decord
@@ -68,11 +67,7 @@ def timed(function: Callable[[Any], Any], items: list[Any], workers: int | None)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("clips", type=Path, nargs="?", help="folder with clips_index.json and clips/; default: avatar")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=None)
-    arguments = parser.parse_args()
+    arguments = options(__doc__.splitlines()[0])
 
     # Imported here: a worker that is spawned imports this file, and decoding needs no report.
     from data_engineering.rows import validated_rows
