@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
-from small_world import GLOSSES, World, write_config, write_data
+from small_world import GLOSSES, World, files, write_config, write_data
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +79,16 @@ def refused(call: Callable[..., Called]) -> Callable[..., str]:
         return lines[-1].removeprefix("error: ")
 
     return refused
+
+
+@pytest.fixture
+def untouched(refused: Callable[..., str], tmp_path: Path) -> Callable[..., str]:
+    """Like `refused`, and nothing below the test's directory has changed afterwards."""
+
+    def untouched(status: int, *arguments: object) -> str:
+        before = files(tmp_path)
+        line = refused(status, *arguments)
+        assert files(tmp_path) == before
+        return line
+
+    return untouched

@@ -107,3 +107,14 @@ evaluation:
         encoding="utf-8",
     )
     return path
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, with its content."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def data(world: World, root: Path, *overrides: str) -> list[object]:
+    """Options that point the shared configuration at another data root."""
+    pairs = [f"data.root={root}", f"data.index={root / 'index.json'}", *overrides]
+    return ["--config", world.config, *(part for pair in pairs for part in ("--set", pair))]

@@ -5,6 +5,7 @@ import pytest
 import torch
 from glosses import GLOSSARY, PROMPT
 
+import signvlm.train
 from signvlm.vlm.prompt import encode_prompts
 from signvlm.vlm.tiny import make_model, make_processor
 from signvlm.vlm.tree import TokenTree
@@ -40,3 +41,17 @@ def inputs(processor, clips):
 @pytest.fixture
 def tree(processor):
     return TokenTree.build(GLOSSARY, processor.tokenizer)
+
+
+@pytest.fixture
+def trained_models(monkeypatch):
+    """Keeps the model in memory of every training, as it was when its bundle was saved."""
+    models = []
+    save = signvlm.train.save_bundle
+
+    def keep(folder, model, *rest):
+        models.append(model)
+        save(folder, model, *rest)
+
+    monkeypatch.setattr(signvlm.train, "save_bundle", keep)
+    return models

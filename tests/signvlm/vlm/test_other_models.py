@@ -9,7 +9,6 @@ from glosses import GLOSSARY, PROMPT
 from qwen import SIZE, save_qwen
 from transformers import AutoProcessor, LlavaConfig, Qwen2_5_VLForConditionalGeneration
 
-import signvlm.train
 from data_engineering.clip import Manifests
 from data_engineering.errors import ConfigError
 from signvlm.config import load
@@ -63,7 +62,7 @@ def test_ranking_is_what_the_model_says_of_each_gloss_by_itself(loaded):
             torch.testing.assert_close(scores[row, column], expected, atol=2e-4, rtol=0)
 
 
-def test_it_trains_ranks_saves_and_reloads(qwen, world, tmp_path, monkeypatch):
+def test_it_trains_ranks_saves_and_reloads(qwen, world, tmp_path, trained_models):
     root = tmp_path / "data"
     shutil.copytree(world.root, root, ignore=shutil.ignore_patterns("frames", "runs"))
     manifest = Manifests(root).validated
@@ -76,18 +75,10 @@ def test_it_trains_ranks_saves_and_reloads(qwen, world, tmp_path, monkeypatch):
             "model.projector_learning_rate=1e-3",
         ],
     )
-    models = []
-    save = signvlm.train.save_bundle
-
-    def keep(folder, model, *rest):
-        models.append(model)
-        save(folder, model, *rest)
-
-    monkeypatch.setattr(signvlm.train, "save_bundle", keep)
     done = train(config)
     assert done.metrics["metric"] == "eval_top1"
     before = Qwen2_5_VLForConditionalGeneration.from_pretrained(qwen).state_dict()
-    after = models[0].state_dict()
+    after = trained_models[0].state_dict()
     merger = "base_model.model.model.visual.merger.modules_to_save.default.mlp.0.weight"
     assert not torch.equal(after[merger], before["model.visual.merger.mlp.0.weight"])
     block = "visual.blocks.0.attn.qkv.weight"
@@ -96,7 +87,7 @@ def test_it_trains_ranks_saves_and_reloads(qwen, world, tmp_path, monkeypatch):
 
     clips = [row["frames"] for row in as_examples(load_corpus(config).rows["validation"], config.preprocess)]
     found = load_recognizer(config, done.bundle).recognizer
-    inner = models[0].get_base_model().eval()
+    inner = trained_models[0].get_base_model().eval()
     expected = rank(inner, encode_prompts(found.processor, PROMPT, clips), found.tree)
     np.testing.assert_allclose(found.log_probs(clips), expected.numpy(), atol=1e-4)
     assert len(found.answer(clips[:1], "beam_constrained")[0]) > 0

@@ -39,20 +39,6 @@ def configured(world, tmp_path):
     return configure
 
 
-@pytest.fixture
-def trained_models(monkeypatch):
-    """Keeps the model in memory of every training, as it was when its bundle was saved."""
-    models = []
-    save = signvlm.train.save_bundle
-
-    def keep(folder, model, *rest):
-        models.append(model)
-        save(folder, model, *rest)
-
-    monkeypatch.setattr(signvlm.train, "save_bundle", keep)
-    return models
-
-
 def log_probs(model, bundle, clips):
     processor = AutoProcessor.from_pretrained(bundle)
     tree = TokenTree.build(json.loads((bundle / "glossary.json").read_text()), processor.tokenizer)
