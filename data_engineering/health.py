@@ -75,7 +75,7 @@ def summary(
         "glosses_without_a_clip": without,
         "few_clips": few_clips(wanted.clips, rows),
         "signers": signers(rows),
-        "copies": copies(rows, alike),
+        "copies": copies(rows, bodies, alike),
         "measures": measures(rows),
         "notes": notes,
         "corrupted": [{**row, "first_bytes": first_bytes(Path(row["video_path"]), row["reason"])} for row in corrupted],

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from data_engineering.clip import SPLITS, Clip
-from data_engineering.splits import file_key, same_cut
+from data_engineering.splits import same_cut
 
 FEW = 5
 """A gloss with fewer usable clips is listed: one to validate with, one to test with, three to learn from."""
@@ -40,11 +40,14 @@ def signers(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def copies(rows: Sequence[Mapping[str, Any]], alike: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+def copies(
+    rows: Sequence[Mapping[str, Any]], same: Sequence[Sequence[str]], alike: Sequence[Sequence[str]]
+) -> list[dict[str, Any]]:
     """Returns the groups of clips that are the same, those across splits and glosses first.
 
     Args:
         rows: Validated rows.
+        same: The groups of them that are one file's (`splits.same_files`).
         alike: The groups of them that show the same (`perceptual.look_alikes`).
 
     Returns:
@@ -54,11 +57,11 @@ def copies(rows: Sequence[Mapping[str, Any]], alike: Sequence[Sequence[str]]) ->
     """
     found: dict[tuple[str, ...], str] = {}
     by_id = {row["video_id"]: row for row in rows}
-    for how, groups in (
-        ("file", _groups(rows, lambda row: file_key(row["media"]))),
-        ("cut", _groups(rows, same_cut)),
-        ("looks", alike),
-    ):
+    cuts: dict[Hashable, list[str]] = defaultdict(list)
+    for row in rows:
+        cuts[same_cut(row)].append(row["video_id"])
+    repeated = [group for group in cuts.values() if len(group) > 1]
+    for how, groups in (("file", same), ("cut", repeated), ("looks", alike)):
         for group in groups:
             found.setdefault(tuple(sorted(group)), how)
     described = []
@@ -106,10 +109,3 @@ def _spread(values: Sequence[float]) -> dict[str, Any]:
         "max": round(float(max(values)), 3),
         "bins": bins,
     }
-
-
-def _groups(rows: Sequence[Mapping[str, Any]], key: Any) -> list[list[str]]:
-    groups: dict[Hashable, list[str]] = defaultdict(list)
-    for row in rows:
-        groups[key(row)].append(row["video_id"])
-    return [group for group in groups.values() if len(group) > 1]

@@ -9,10 +9,12 @@ with a re-encoded or halved copy, by 0.89 with one that lacks every third frame,
 
 import base64
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 
 import cv2
 import numpy as np
+
+from data_engineering.draw import linked
 
 # A clip is looked at in so many pictures of so many pixels either way.
 _PICTURES, _SIDE = 16, 32
@@ -68,18 +70,21 @@ def look_alikes(looks: Mapping[str, str]) -> list[list[str]]:
     bits = np.ascontiguousarray(raw[:, :_BITS])
     motion = raw[:, _BITS:].view(np.int8).astype(np.float32)
     motion /= np.maximum(np.linalg.norm(motion, axis=1, keepdims=True), 1e-6)
-    root = np.arange(len(raw))
+    name = linked(_copies(bits, motion))
+    groups: dict[Hashable, list[str]] = defaultdict(list)
+    for index, ids in enumerate(same.values()):
+        groups[name.get(index, index)].extend(ids)
+    return [ids for ids in groups.values() if len(ids) > 1]
+
+
+def _copies(bits: np.ndarray, motion: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yields the places of clips that show the same, two by two; of uint8 (n, b) bits and float32 (n, m) motion."""
     for still in range(_BITS // 2):
         for moving in range(_BITS // 2, _BITS):
             shared = bits[:, still].astype(np.uint16) << 8 | bits[:, moving]
             for one, other in _near(bits.view(np.uint64), shared):
                 copies = np.einsum("ij,ij->i", motion[one], motion[other]) >= _ALIKE
-                for a, b in zip(one[copies].tolist(), other[copies].tolist(), strict=True):
-                    root[_root(root, b)] = _root(root, a)
-    groups: dict[int, list[str]] = defaultdict(list)
-    for index, ids in enumerate(same.values()):
-        groups[_root(root, index)].extend(ids)
-    return [ids for ids in groups.values() if len(ids) > 1]
+                yield from zip(one[copies].tolist(), other[copies].tolist(), strict=True)
 
 
 def _evenly(pictures: np.ndarray) -> np.ndarray:
@@ -112,10 +117,3 @@ def _near(halves: np.ndarray, shared: np.ndarray) -> Iterator[tuple[np.ndarray, 
         near = places[(apart[:, 0] <= _STILL_APART) & (apart[:, 1] <= _MOTION_APART)]
         if len(near):
             yield order[near], order[near + distance]
-
-
-def _root(root: np.ndarray, index: int) -> int:
-    while root[index] != index:
-        root[index] = root[root[index]]
-        index = root[index]
-    return int(index)

@@ -27,7 +27,7 @@ from signvlm.evaluation.partial import digest
 from signvlm.evaluation.protocol import DEFAULT, WLASL_OFFICIAL, deviations
 from signvlm.evaluation.results import paths, read_results
 from signvlm.evaluation.synonyms import Synonyms, synonyms_of_file, synonyms_of_media
-from signvlm.identity import files_of, identify
+from signvlm.identity import hashes_of, identify
 from signvlm.loading import Loaded, find, load_found
 from signvlm.vlm.bundle import read_glossary
 
@@ -74,7 +74,9 @@ def evaluate_checkpoint(
     phonology = phonology_of(config.data.phonology, glossary) if config.data.phonology else None
     # All that can be wrong with files is known by now: the model is loaded last.
     loaded = load_found(config, bundle)
-    calibrator = _Calibrator(loaded, corpus, split=split, limit=limit, progress=progress)
+    hashes, folder = hashes_of(bundle), folder_of(bundle, config)
+    key = identify(hashes, config, load_in_4bit=loaded.hardware.load_in_4bit)
+    calibrator = _Calibrator(loaded, corpus, folder, key, split=split, limit=limit, progress=progress)
     asked = Split(
         split, SplitClips(rows, config.preprocess), clips_of(corpus.unreadable, split), clips_of(corpus.missing, split)
     )
@@ -88,8 +90,8 @@ def evaluate_checkpoint(
         context={
             "command": command,
             "checkpoint": str(bundle),
-            "identity": calibrator.key,
-            "files": files_of(bundle),
+            "identity": key,
+            "files": digest(hashes),
             "config": config.model_dump(mode="json", by_alias=True),
             "hardware": dataclasses.asdict(loaded.hardware),
             "leakage": corpus.health.get("leakage"),
@@ -105,14 +107,14 @@ def evaluate_checkpoint(
             if protocol == WLASL_OFFICIAL
             else [],
         },
-        key=_pixels_key(loaded, corpus, split, calibrator.key),
+        key=_pixels_key(loaded, corpus, split, key),
     )
     return evaluate(
         loaded.recognizer,
         asked,
         config.evaluation,
         background,
-        folder_of(bundle, config),
+        folder,
         limit=limit,
         protocol=protocol,
         progress=progress,
@@ -137,13 +139,16 @@ def _cached(bundle: Path) -> bool:
 class _Calibrator:
     """Finds the temperature: of the bundle, of earlier validation results, or fitted now."""
 
-    def __init__(self, loaded: Loaded, corpus: Corpus, *, split: str, limit: int | None, progress: bool) -> None:
+    def __init__(
+        self, loaded: Loaded, corpus: Corpus, folder: Path, key: str, *, split: str, limit: int | None, progress: bool
+    ) -> None:
         self.loaded = loaded
         self.corpus = corpus
+        self.folder = folder
+        self.key = key
         self.split = split
         self.limit = limit
         self.progress = progress
-        self.key = identify(loaded.bundle, loaded.config, load_in_4bit=loaded.hardware.load_in_4bit)
 
     def calibrate(self, clips: Sequence[Mapping[str, Any]]) -> Calibration | Uncalibrated:
         """Returns the temperature or why there is none, and leaves in the bundle what it had to fit."""
@@ -163,7 +168,7 @@ class _Calibrator:
         glossary = self.loaded.recognizer.glossary
         if self.split == VALIDATION:
             return fit.fitted_on(clips, glossary, self.key)
-        earlier = paths(folder_of(self.loaded.bundle, self.loaded.config), VALIDATION).json
+        earlier = paths(self.folder, VALIDATION).json
         if earlier.is_file():
             try:
                 results = read_results(earlier)
@@ -176,7 +181,7 @@ class _Calibrator:
             self.loaded.recognizer,
             SplitClips(self.corpus.rows[VALIDATION], self.loaded.config.preprocess),
             self.loaded.config.evaluation,
-            folder_of(self.loaded.bundle, self.loaded.config),
+            self.folder,
             _pixels_key(self.loaded, self.corpus, VALIDATION, self.key),
             self.key,
             progress=self.progress,

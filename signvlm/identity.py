@@ -1,6 +1,7 @@
 """What a bundle's answers depend on, as one short text: its files, its base, how clips are framed and asked about."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,25 @@ _KINDS = {".safetensors", ".json", ".jinja", ".txt", ".model"}
 _ASIDE = {"metrics.json", FILE}
 
 
-def identify(bundle: Path, config: Config, *, load_in_4bit: bool) -> str:
+def identify(hashes: Mapping[str, str], config: Config, *, load_in_4bit: bool) -> str:
     """Identifies the scores that a bundle gives to a clip, up to rounding.
 
     Args:
-        bundle: Its folder.
+        hashes: Of its files, as `hashes_of` gives them.
         config: The configuration in force.
         load_in_4bit: Whether the base is quantized.
     """
     framing = config.preprocess.model_dump(mode="json", exclude={"workers", "stored_frames"})
-    return digest([_files(bundle), _base(config), config.model.prompt, framing, load_in_4bit])
+    return digest([hashes, _base(config), config.model.prompt, framing, load_in_4bit])
 
 
 def files_of(bundle: Path) -> str:
     """Identifies a bundle's files, which tells whether results are of these weights."""
-    return digest(_files(bundle))
+    return digest(hashes_of(bundle))
 
 
-def _files(bundle: Path) -> dict[str, str]:
+def hashes_of(bundle: Path) -> dict[str, str]:
+    """Returns {name: sha256} of a bundle's files that decide its answers."""
     return {path.name: _hash(path) for path in sorted(bundle.iterdir()) if _decides(path)}
 
 

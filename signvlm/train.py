@@ -129,13 +129,15 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
         config.save(folder / "config.yaml")
         writer = held.enter_context(contextlib.closing(SummaryWriter(logs)))
     answers = dict(zip(recognizer.glossary, map(len, recognizer.tree.answers), strict=True))
-    validation = held_out and Validation(
-        lambda clips: recognizer.log_probs([clip["frames"] for clip in clips]),
-        answers,
-        held_out,
-        config.evaluation.batch_size,
-        show_samples(writer, pictures, corpus.glossary, lambda: trainer.state.global_step) if writer else None,
-    )
+    validation = None
+    if held_out is not None and config.selection.metric == "top1":
+        validation = Validation(
+            lambda clips: recognizer.log_probs([clip["frames"] for clip in clips]),
+            answers,
+            held_out,
+            config.evaluation.batch_size,
+            show_samples(writer, pictures, corpus.glossary, lambda: trainer.state.global_step) if writer else None,
+        )
     trainer = SignTrainer(
         model=model,
         args=arguments,
@@ -149,7 +151,7 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
         ),
         projector_learning_rate=config.model.projector_learning_rate,
         companions={"glossary.json": json.dumps(corpus.glossary), "config.yaml": config.to_yaml()},
-        rank=validation if config.selection.metric == "top1" else None,
+        rank=validation,
         balanced=config.augmentation.balance_glosses,
         callbacks=[TensorBoardCallback(writer)] if writer else [],
     )
@@ -165,7 +167,7 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
     with contextlib.closing(bar):
         run_to_end(trainer, checkpoint, config, hardware)
     metrics = _metrics(trainer, corpus, hardware, time.time() - started, config.selection.metric)
-    if validation is not None and config.selection.metric == "top1":
+    if validation is not None:
         stored = features.examples("train", vary=False) if features else as_examples(train_rows, config.preprocess)
         stored = stored.select(_spread(len(stored), SAMPLE))
         metrics["on_training_clips"] = _on_training_clips(validation, stored, metrics)

@@ -97,20 +97,16 @@ def test_in_four_bits_too(configured):
         torch.testing.assert_close(other[name], weights, atol=1e-4, rtol=0, msg=name)
 
 
-def test_training_never_loads_the_tower(configured, root, looks, monkeypatch, capsys):
+def test_training_never_loads_the_tower(configured, root, looks, trained_models, monkeypatch, capsys):
     stored(configured("features.cache=true"))
     there = len(looks)
     assert there > 0
     monkeypatch.setattr(signvlm.vlm.features, "load_tower", lambda *_: pytest.fail("the tower was loaded"))
-    models = []
-    save = signvlm.train.save_bundle
-    monkeypatch.setattr(signvlm.train, "save_bundle", lambda folder, model, *rest: models.append(model) or save(
-        folder, model, *rest))  # fmt: skip
     train(configured("features.cache=true"))
     assert len(looks) == there
     assert "the vision tower is not loaded" in capsys.readouterr().err
-    assert isinstance(models[0].get_base_model().model.vision_tower, StoredTower)
-    assert not [name for name, _ in models[0].named_parameters() if "vision_tower" in name]
+    assert isinstance(trained_models[0].get_base_model().model.vision_tower, StoredTower)
+    assert not [name for name, _ in trained_models[0].named_parameters() if "vision_tower" in name]
 
 
 def test_what_is_stored_is_what_the_model_sees(world, configured, root, model, processor, clips):
