@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from data_engineering.keypoints import KEYPOINTS
 from data_engineering.synthetic.body import Figure, outlines
-from data_engineering.synthetic.camera import KEYPOINTS, film, keypoints
+from data_engineering.synthetic.camera import film, keypoints
 from data_engineering.synthetic.motion import perform
 from data_engineering.synthetic.signer import Signer
 from data_engineering.synthetic.timing import timing

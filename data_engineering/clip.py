@@ -120,12 +120,21 @@ def write_parts(path: Path, parts: Iterable[str]) -> None:
 
     The earlier file stays as it was, too, where making a part fails.
     """
+    _write(path, (part.encode(errors=_ESCAPED) for part in parts))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes bytes whole or not at all; raises as `write_text` does."""
+    _write(path, (data,))
+
+
+def _write(path: Path, parts: Iterable[bytes]) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         temporary = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8", errors=_ESCAPED) as file:
+        with os.fdopen(handle, "wb") as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())

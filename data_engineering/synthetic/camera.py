@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data_engineering.keypoints import HAND_JOINTS, KEYPOINTS
 from data_engineering.synthetic.body import LANDMARKS, Figure
 from data_engineering.synthetic.hand import Array
 from data_engineering.synthetic.motion import HAND
@@ -15,19 +16,6 @@ Flags = NDArray[np.bool_]
 # Distance of the camera and height of the frame, in shoulder widths.
 _DISTANCE, _HEIGHT = 7.0, 2.6
 _ORIGIN_DOWN = 0.556
-
-_FINGERS = ("index", "middle", "ring", "little")
-_HAND = (
-    "wrist",
-    *(f"thumb_{joint}" for joint in ("cmc", "mcp", "ip", "tip")),
-    *(f"{finger}_{joint}" for finger in _FINGERS for joint in ("mcp", "pip", "dip", "tip")),
-)
-KEYPOINTS = (
-    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
-    "right_ankle", *(f"left_hand_{name}" for name in _HAND), *(f"right_hand_{name}" for name in _HAND), "face_nose",
-    "face_left_eye", "face_right_eye", "face_left_ear", "face_right_ear",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +96,7 @@ def keypoints(shot: Shot, signer: Signer) -> tuple[Array, Array, Flags]:
     for word, side in (("left", left), ("right", right)):
         arm, hand = shot.slices[f"arm{side}"].start, shot.slices[f"hand{side}"].start
         places |= {f"{word}_shoulder": arm, f"{word}_elbow": arm + 1, f"{word}_wrist": arm + 2}
-        places |= {f"{word}_hand_{name}": hand + index for index, name in enumerate(_HAND)}
+        places |= {f"{word}_hand_{name}": hand + index for index, name in enumerate(HAND_JOINTS)}
         hip = shot.slices["hips"].start + side
         places |= {f"{word}_hip": hip, f"{word}_knee": hip + 2, f"{word}_ankle": hip + 4}
     places |= {f"face_{name}": places[name] for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")}

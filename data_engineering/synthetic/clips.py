@@ -42,7 +42,7 @@ def render_clip(
         size: S, side of the square frames in pixels.
 
     Returns:
-        Frames uint8 (T, S, S, 3) RGB, and the key points of `camera.KEYPOINTS` as float32 (T, 64, 3): x, y in 0..1
+        Frames uint8 (T, S, S, 3) RGB, and the key points of `keypoints.KEYPOINTS` as float32 (T, 64, 3): x, y in 0..1
         of the square, and 1 where the point is in it and nothing is in front.
     """
     rng = np.random.default_rng(seed)
@@ -80,7 +80,7 @@ class Recording:
         height: Pixels.
         bbox: The signer's box, xmin, ymin, xmax, ymax in pixels.
         keypoints: float32 (T, 64, 4): x, y in pixels of the frame, depth towards the camera in shoulder widths, and 1
-            where the point is in the frame and nothing is in front; order of `camera.KEYPOINTS`.
+            where the point is in the frame and nothing is in front; order of `keypoints.KEYPOINTS`.
         phases: (T,) index into `motion.PHASES`.
         sign: What was signed.
         signer: By whom.

@@ -14,7 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from data_engineering.clip import write_json, write_text
-from data_engineering.synthetic.camera import KEYPOINTS
+from data_engineering.keypoints import KEYPOINTS
 from data_engineering.synthetic.phonology import PARAMETERS, Sign
 from data_engineering.synthetic.plan import Plan, Recipe, indexed_gloss
 from data_engineering.synthetic.reels import CLOCK, Made, signer_of

@@ -156,7 +156,7 @@ def _truth(plan: Plan, reel: Reel, recording: Recording, start: int, total: int)
 
 
 def _write_keypoints(path: Path, recording: Recording, start: int) -> None:
-    """Writes a clip's exact key points, in the order of `camera.KEYPOINTS`.
+    """Writes a clip's exact key points, in the order of `keypoints.KEYPOINTS`.
 
     points float32 (T, 64, 2): pixels of the frame. depth float32 (T, 64): towards the camera, shoulder widths. visible
     bool (T, 64): in the frame, and nothing in front. phase uint8 (T,): index into `timing.PHASES`. fps; first_frame: of

@@ -11,7 +11,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from data_engineering.errors import ConfigError
-from data_engineering.synthetic.camera import KEYPOINTS
+from data_engineering.keypoints import SWAPPED
 from data_engineering.synthetic.clips import render_clip
 from data_engineering.synthetic.phonology import CHANNELS, PARAMETERS, Sign, describe, differing_channels, parameters
 from data_engineering.synthetic.signer import Signer
@@ -36,8 +36,6 @@ _CODAS = (
     *("", "", "", "b", "ck", "d", "er", "ft", "g", "k", "l", "ll", "m", "n", "nd", "ng", "nk", "nt", "p", "r", "rd"),
     *("s", "ss", "st", "t", "th", "x", "ve", "se", "te", "le", "ne"),
 )
-_OPPOSITE = {"left": "right", "right": "left"}
-_SWAPPED = [KEYPOINTS.index("_".join(_OPPOSITE.get(word, word) for word in name.split("_"))) for name in KEYPOINTS]
 
 
 class FreshClips(Dataset):
@@ -65,7 +63,7 @@ class FreshClips(Dataset):
 
 def mirrored(frames: np.ndarray, keypoints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mirrors a clip: frames uint8 (T, S, S, 3); key points (T, 64, 3), x in 0..1, left and right exchanged."""
-    keypoints = keypoints[:, _SWAPPED].copy()
+    keypoints = keypoints[:, SWAPPED].copy()
     keypoints[..., 0] = 1 - keypoints[..., 0]
     return np.ascontiguousarray(frames[:, :, ::-1]), keypoints
 

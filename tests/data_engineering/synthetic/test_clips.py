@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from data_engineering.crop import window
+from data_engineering.keypoints import KEYPOINTS
 from data_engineering.settings import PreprocessSettings
 from data_engineering.synthetic.body import Figure, outlines
-from data_engineering.synthetic.camera import KEYPOINTS, film, keypoints
+from data_engineering.synthetic.camera import film, keypoints
 from data_engineering.synthetic.clips import record, render_clip, render_video
 from data_engineering.synthetic.motion import perform
 from data_engineering.synthetic.phonology import Sign

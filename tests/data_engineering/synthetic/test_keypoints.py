@@ -6,8 +6,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from data_engineering.keypoints import KEYPOINTS
 from data_engineering.synthetic.body import LANDMARKS, Figure, outlines
-from data_engineering.synthetic.camera import KEYPOINTS, Shot, film, keypoints
+from data_engineering.synthetic.camera import Shot, film, keypoints
 from data_engineering.synthetic.clips import record
 from data_engineering.synthetic.motion import perform
 from data_engineering.synthetic.phonology import Sign

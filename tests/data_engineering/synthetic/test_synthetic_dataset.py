@@ -10,10 +10,10 @@ import pytest
 
 from data_engineering.clip import SPLITS, video_path
 from data_engineering.errors import ConfigError
+from data_engineering.keypoints import KEYPOINTS
 from data_engineering.phonology_file import load_phonology, minimal_pairs, rows_of
 from data_engineering.splits import assign, leakage
 from data_engineering.synthetic.break_files import KINDS, break_file
-from data_engineering.synthetic.camera import KEYPOINTS
 from data_engineering.synthetic.clips import record
 from data_engineering.synthetic.dataset import known_signs, render_dataset
 from data_engineering.synthetic.mp4 import write_mp4
