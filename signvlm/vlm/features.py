@@ -33,7 +33,7 @@ from signvlm.corpus import Corpus
 from signvlm.hardware import Hardware
 from signvlm.vlm.examples import as_examples
 from signvlm.vlm.feature_files import StoredPrompts, read, whole, write
-from signvlm.vlm.model import autocast, load_base, load_processor, torch_device
+from signvlm.vlm.model import autocast, choose_attention, load_base, load_processor, torch_device
 from signvlm.vlm.prompt import encode_prompts
 from signvlm.vlm.tower import check_separable, digest, take_tower_out, tower_key
 
@@ -76,7 +76,8 @@ class Features:
         self.processor = load_processor(config.model)
         preprocess = config.preprocess
         self.encode = StoredPrompts(self.processor, config.model.prompt, preprocess.num_frames, preprocess.size)
-        made_by = tower_key(config.model, self.processor, hardware)
+        attention, _ = choose_attention(config.model.attention, hardware)
+        made_by = tower_key(config.model, self.processor, hardware, attention)
         self.folder = config.data.root / FOLDER / digest(made_by)
         write_json(self.folder / "about.json", made_by)
         rows = {row["video_id"]: row for row in corpus.manifest}
@@ -244,9 +245,11 @@ class _Pixels(torch.utils.data.Dataset[Any]):
 
 
 def load_tower(config: Config, hardware: Hardware) -> torch.nn.Module:
-    """Loads the base on the CPU, unquantized, and moves its tower alone to the device."""
+    """Loads the base on the CPU, unquantized, and moves its tower alone to the device, with that device's attention."""
     on_cpu = Hardware("cpu", hardware.dtype, False, 0, False, ())
-    base: PreTrainedModel = load_base(config.model, on_cpu, {})[0]
+    attention, _ = choose_attention(config.model.attention, hardware)
+    settings = config.model.model_copy(update={"attention": attention})
+    base: PreTrainedModel = load_base(settings, on_cpu, {})[0]
     tower = take_tower_out(base).eval().requires_grad_(False)
     del base
     gc.collect()

@@ -62,7 +62,7 @@ def take_tower_out(model: PreTrainedModel) -> torch.nn.Module:
     return tower
 
 
-def tower_key(settings: ModelSettings, processor: ProcessorMixin, hardware: Hardware) -> dict[str, Any]:
+def tower_key(settings: ModelSettings, processor: ProcessorMixin, hardware: Hardware, attention: str) -> dict[str, Any]:
     """Returns what decides the tower's output besides the clip: weights, processor, dtype, attention.
 
     A base of the Hub is known by its commit, a folder by the hashes of its files.
@@ -77,7 +77,7 @@ def tower_key(settings: ModelSettings, processor: ProcessorMixin, hardware: Hard
         "weights": weights,
         "processor": processor.video_processor.to_dict(),
         "dtype": hardware.dtype,
-        "attention": settings.attention,
+        "attention": attention,
     }
 
 

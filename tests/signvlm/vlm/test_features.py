@@ -15,7 +15,7 @@ from signvlm.corpus import load_corpus
 from signvlm.hardware import Hardware
 from signvlm.train import train
 from signvlm.vlm.feature_files import StoredPrompts, read, whole, write
-from signvlm.vlm.features import Features
+from signvlm.vlm.features import Features, load_tower
 from signvlm.vlm.model import load_base
 from signvlm.vlm.prompt import encode_prompts
 from signvlm.vlm.tower import StoredTower
@@ -177,6 +177,16 @@ def test_other_settings_have_other_files(configured, change):
         return {view.path for clips in Features(config, corpus, hardware).clips.values() for of in clips for view in of}
 
     assert not paths() & paths(change)
+
+
+def test_the_tower_attends_as_its_device_does_and_the_files_say_how(configured, root):
+    """In bfloat16 a CPU takes eager attention and other devices do not; torch's `meta` stands for those."""
+    config, corpus = configured("features.cache=true"), load_corpus(configured())
+    for device, attention in (("cpu", "eager"), ("meta", "sdpa")):
+        hardware = Hardware(device, "bfloat16", False, 0, False, ())
+        assert load_tower(config, hardware).config._attn_implementation == attention
+        about = json.loads((Features(config, corpus, hardware).folder / "about.json").read_text())
+        assert about["attention"] == attention
 
 
 def test_other_weights_and_other_clips_have_other_files(configured, world, tmp_path):
