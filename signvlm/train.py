@@ -31,7 +31,7 @@ from signvlm.vlm.arguments import choose_hardware, training_arguments
 from signvlm.vlm.bundle import save_bundle
 from signvlm.vlm.collator import IGNORED, VideoCollator
 from signvlm.vlm.ending import run_to_end
-from signvlm.vlm.examples import UnreadableClipsError, as_examples
+from signvlm.vlm.examples import as_examples, readable
 from signvlm.vlm.features import Features
 from signvlm.vlm.fit import fit
 from signvlm.vlm.folders import claim, go_on
@@ -199,12 +199,10 @@ def check_supervision(collator: VideoCollator, examples: Dataset) -> None:
     """Refuses to train on nothing: the first example must supervise its answer and its end token.
 
     Raises:
-        RunError: Nothing is supervised, or the first clip cannot be read.
+        RunError: Nothing is supervised.
+        UnreadableClipsError: The first clip cannot be read.
     """
-    batch = collator([examples[0]])
-    if "unreadable" in batch:
-        raise UnreadableClipsError(batch["unreadable"])
-    if not (batch["labels"] != IGNORED).any():
+    if not (readable(collator([examples[0]]))["labels"] != IGNORED).any():
         raise RunError("the first batch supervises no token; see `signvlm train --inspect 1`")
 
 

@@ -23,6 +23,21 @@ class UnreadableClipsError(RunError):
         self.clips = clips
         super().__init__("; ".join(f"{clip}: {reason} ({detail})" for clip, reason, detail in clips))
 
+    def __reduce__(self) -> tuple[type["UnreadableClipsError"], tuple[list[tuple[str, str, str]]]]:
+        """Pickles the clips, as processes tell each other of it: by default __init__ would be given the text."""
+        return type(self), (self.clips,)
+
+
+def readable(batch: dict[str, Any]) -> dict[str, Any]:
+    """Returns a batch of `VideoCollator` as it is.
+
+    Raises:
+        UnreadableClipsError: It names clips that could not be read, and holds nothing else.
+    """
+    if "unreadable" in batch:
+        raise UnreadableClipsError([tuple(clip) for clip in batch["unreadable"]])
+    return batch
+
 
 def as_examples(
     rows: Dataset, preprocess: PreprocessSettings, augmentation: AugmentationSettings | None = None
