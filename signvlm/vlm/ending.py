@@ -17,6 +17,7 @@ from signvlm.vlm.examples import UnreadableClipsError
 from signvlm.vlm.guard import NotANumberError
 from signvlm.vlm.interrupt import Interrupt
 from signvlm.vlm.out_of_memory import free, is_out_of_memory, next_setting, smaller
+from signvlm.vlm.recompute import language_layers
 from signvlm.vlm.trainer import SignTrainer
 
 
@@ -88,11 +89,12 @@ def _with_smaller_batches(
     fewer = smaller(size)
     if not fewer or processes.joined():
         saved = "" if processes.joined() else f"; {_save_checkpoint(trainer)}"
+        recomputing = all(layer.gradient_checkpointing for layer in language_layers(trainer.model))
         change = (
             f"--set training.per_device_train_batch_size={fewer} "
             f"--set training.gradient_accumulation_steps={arguments.gradient_accumulation_steps * size // fewer}"
             if fewer
-            else next_setting(config, hardware, checkpointing=bool(arguments.gradient_checkpointing))
+            else next_setting(config, hardware, checkpointing=recomputing)
         )
         raise RunError(f"out of memory with batches of {size}{saved}; change next: {change}")
     arguments.per_device_train_batch_size = trainer._train_batch_size = trainer.state.train_batch_size = fewer
