@@ -29,7 +29,7 @@ from data_engineering.state import unchanged
 from signvlm import processes
 from signvlm.config import Config
 from signvlm.console import note
-from signvlm.corpus import Corpus
+from signvlm.corpus import Corpus, clip_ids
 from signvlm.hardware import Hardware
 from signvlm.vlm.examples import as_examples
 from signvlm.vlm.feature_files import StoredPrompts, read, whole, write
@@ -62,6 +62,7 @@ class Features:
 
     Attributes:
         encode: What batches are encoded with.
+        names: {split: each clip's id}.
         clips: {split: each clip's views, the plain one first}.
     """
 
@@ -81,15 +82,16 @@ class Features:
         self.folder = config.data.root / FOLDER / digest(made_by)
         write_json(self.folder / "about.json", made_by)
         rows = {row["video_id"]: row for row in corpus.manifest}
+        self.names = {split: clip_ids(corpus.rows[split]) for split in ("train", "validation")}
         self.clips = {
             split: [
                 [
                     View(split, number, draw, self._path(rows[name], draw))
                     for draw in range(config.features.views if split == "train" else 1)
                 ]
-                for number, name in enumerate(_names(corpus.rows[split]))
+                for number, name in enumerate(names)
             ]
-            for split in ("train", "validation")
+            for split, names in self.names.items()
         }
 
     def _path(self, row: Mapping[str, Any], draw: int) -> Path:
@@ -118,7 +120,7 @@ class Features:
             told = {key: columns[key] for key in ("clip_id", "gloss")}
             return told | {"frames": [read(view.path) for view in drawn], "error": [None] * len(drawn)}
 
-        table = {"clip_id": _names(rows), "gloss": list(rows["gloss"]), "number": list(range(len(rows)))}
+        table = {"clip_id": self.names[split], "gloss": list(rows["gloss"]), "number": list(range(len(rows)))}
         return Dataset.from_dict(table).with_transform(transform)
 
     def complete(self) -> None:
@@ -147,7 +149,7 @@ class Features:
         """Refuses to store one file's features under another's hash; preprocessed frames were checked when opened."""
         if "frames" in self.corpus.rows["train"].column_names:
             return
-        wanted = {_names(self.corpus.rows[view.split])[view.number] for view in missing}
+        wanted = {self.names[view.split][view.number] for view in missing}
         rows = [row for row in self.corpus.manifest if row["video_id"] in wanted]
         same = unchanged((row["video_id"], Path(row["video_path"]), row["media"]) for row in rows)
         if changed := sorted(wanted - same.keys()):
@@ -254,7 +256,3 @@ def load_tower(config: Config, hardware: Hardware) -> torch.nn.Module:
     del base
     gc.collect()
     return tower.to(torch_device(hardware))
-
-
-def _names(rows: Dataset) -> list[str]:
-    return list(rows["clip_id" if "clip_id" in rows.column_names else "video_id"])

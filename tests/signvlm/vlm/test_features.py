@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from safetensors.torch import load_file
 
 import signvlm.vlm.features
@@ -222,6 +223,15 @@ def test_with_several_views_the_first_is_plain_and_the_others_vary(configured, r
     assert {features.examples("train", vary=False)[0]["frames"].sum().item() for _ in range(5)} == {
         seen[0].sum().item()
     }
+
+
+def test_without_validation_clips_only_those_of_training_are_stored(configured, root):
+    corpus = load_corpus(configured())
+    corpus.rows["validation"] = Dataset.from_list([])
+    features = Features(configured("features.cache=true"), corpus, CPU)
+    features.complete()
+    assert [len(clips) for clips in features.clips.values()] == [3, 0]
+    assert len(files(root)) == 3
 
 
 def test_training_without_augmentation_is_said(configured, capsys):
