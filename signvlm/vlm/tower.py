@@ -5,13 +5,14 @@ import json
 from typing import Any
 
 import torch
-from transformers import AutoConfig, PretrainedConfig, PreTrainedModel, ProcessorMixin
+from transformers import PretrainedConfig, PreTrainedModel, ProcessorMixin
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from data_engineering.errors import ConfigError
 from data_engineering.state import sha256
 from signvlm.config import Config, ModelSettings, shipped
 from signvlm.hardware import Hardware
+from signvlm.vlm.anatomy import read_config
 
 # Models whose projector reads `vision_tower(pixel_values=...).last_hidden_state` and nothing else of the tower.
 SEPARABLE = ("internvl",)
@@ -48,11 +49,6 @@ def towerless(settings: ModelSettings) -> PretrainedConfig:
     config = read_config(settings)
     config.vision_config.num_hidden_layers = 0
     return config
-
-
-def read_config(settings: ModelSettings) -> PretrainedConfig:
-    """Reads the base's own configuration."""
-    return AutoConfig.from_pretrained(str(shipped(settings.base)), revision=settings.revision, trust_remote_code=False)
 
 
 def take_tower_out(model: PreTrainedModel) -> torch.nn.Module:
