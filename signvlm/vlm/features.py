@@ -25,7 +25,7 @@ from data_engineering.errors import RunError
 from data_engineering.frames import settings_key
 from data_engineering.quarantine import quarantine
 from data_engineering.reasons import ClipError
-from data_engineering.state import unchanged
+from data_engineering.state import digest, unchanged
 from signvlm import processes
 from signvlm.config import Config
 from signvlm.console import note
@@ -35,9 +35,10 @@ from signvlm.vlm.examples import as_examples
 from signvlm.vlm.feature_files import StoredPrompts, read, whole, write
 from signvlm.vlm.model import autocast, choose_attention, load_base, load_processor, torch_device
 from signvlm.vlm.prompt import encode_prompts
-from signvlm.vlm.tower import check_separable, digest, take_tower_out, tower_key
+from signvlm.vlm.tower import check_separable, take_tower_out, tower_key
 
 FOLDER = "features"
+_NAME = 24  # letters of a hash in the names of files and their folder
 _RESERVE = 256 * 1024**2  # bytes left free when the space is estimated
 
 
@@ -79,7 +80,7 @@ class Features:
         self.encode = StoredPrompts(self.processor, config.model.prompt, preprocess.num_frames, preprocess.size)
         attention, _ = choose_attention(config.model.attention, hardware)
         made_by = tower_key(config.model, self.processor, hardware, attention)
-        self.folder = config.data.root / FOLDER / digest(made_by)
+        self.folder = config.data.root / FOLDER / digest(made_by)[:_NAME]
         write_json(self.folder / "about.json", made_by)
         rows = {row["video_id"]: row for row in corpus.manifest}
         self.names = {split: clip_ids(corpus.rows[split]) for split in ("train", "validation")}
@@ -99,7 +100,7 @@ class Features:
         clip = [media["sha256"], media["start"], media["end"], media["motion"], row["bbox"]]
         sampled = [settings_key(self.config.preprocess), self.config.preprocess.num_frames]
         varied = [self.config.augmentation.model_dump(), self._seed, draw] if draw else []
-        return self.folder / f"{digest([clip, sampled, varied])}.safetensors"
+        return self.folder / f"{digest([clip, sampled, varied])[:_NAME]}.safetensors"
 
     @property
     def _seed(self) -> int:

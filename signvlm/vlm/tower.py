@@ -1,7 +1,5 @@
 """A model whose vision tower has been left out: what it is shown is the tower's output already."""
 
-import hashlib
-import json
 from typing import Any
 
 import torch
@@ -75,8 +73,3 @@ def tower_key(settings: ModelSettings, processor: ProcessorMixin, hardware: Hard
         "dtype": hardware.dtype,
         "attention": attention,
     }
-
-
-def digest(told: Any) -> str:
-    """Returns a short hash of anything that JSON can say."""
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:24]
