@@ -35,6 +35,7 @@ from signvlm.vlm.examples import as_examples
 from signvlm.vlm.feature_files import StoredPrompts, read, whole, write
 from signvlm.vlm.model import autocast, choose_attention, load_base, load_processor, torch_device
 from signvlm.vlm.prompt import encode_prompts
+from signvlm.vlm.sampler import Draw, DrawnExamples
 from signvlm.vlm.tower import check_separable, take_tower_out, tower_key
 
 FOLDER = "features"
@@ -229,7 +230,7 @@ class _Pixels(torch.utils.data.Dataset[Any]):
         self.views, self.seed = views, features._seed
         self.processor, self.prompt = features.processor, config.model.prompt
         self.plain = {split: as_examples(rows[split], config.preprocess) for split in features.clips}
-        self.varied = as_examples(rows["train"], config.preprocess, config.augmentation)
+        self.varied = DrawnExamples(as_examples(rows["train"], config.preprocess, config.augmentation))
 
     def __len__(self) -> int:
         return len(self.views)
@@ -237,9 +238,7 @@ class _Pixels(torch.utils.data.Dataset[Any]):
     def __getitem__(self, index: int) -> torch.Tensor | tuple[str, str, str]:
         view = self.views[index]
         if view.draw:
-            with torch.random.fork_rng(devices=[]):
-                torch.random.default_generator.manual_seed(int(digest([view.path.name, self.seed])[:12], 16))
-                example = self.varied[view.number]
+            example = self.varied[Draw(view.number, int(digest([view.path.name, self.seed])[:12], 16))]
         else:
             example = self.plain[view.split][view.number]
         if example["error"]:
