@@ -1,13 +1,16 @@
 """Dataset rows → examples: frames chosen and, in training, augmented; an unreadable clip is marked, never hidden."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from datasets import Dataset
 
+from data_engineering.clip import Manifests
 from data_engineering.errors import RunError
 from data_engineering.frames import row_frames
+from data_engineering.quarantine import quarantine
 from data_engineering.reasons import ClipError
 from data_engineering.rows import decode_row
 from data_engineering.settings import PreprocessSettings
@@ -37,6 +40,16 @@ def readable(batch: dict[str, Any]) -> dict[str, Any]:
     if "unreadable" in batch:
         raise UnreadableClipsError([tuple(clip) for clip in batch["unreadable"]])
     return batch
+
+
+def quarantined(root: Path, error: UnreadableClipsError, then: str) -> RunError:
+    """Quarantines the clips of a data root that could not be read.
+
+    Returns:
+        What ends the run with one line; `then` says how the user goes on.
+    """
+    quarantine(root, {clip: ClipError(reason, detail) for clip, reason, detail in error.clips})
+    return RunError(f"{error}; quarantined in {Manifests(root).corrupted}; {then}, without it")
 
 
 def as_examples(

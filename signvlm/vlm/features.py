@@ -20,18 +20,16 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from data_engineering.clip import Manifests, write_json
+from data_engineering.clip import write_json
 from data_engineering.errors import RunError
 from data_engineering.frames import settings_key
-from data_engineering.quarantine import quarantine
-from data_engineering.reasons import ClipError
 from data_engineering.state import digest, unchanged
 from signvlm import processes
 from signvlm.config import Config
 from signvlm.console import note
 from signvlm.corpus import Corpus, clip_ids
 from signvlm.hardware import Hardware
-from signvlm.vlm.examples import as_examples
+from signvlm.vlm.examples import UnreadableClipsError, as_examples
 from signvlm.vlm.feature_files import StoredPrompts, read, whole, write
 from signvlm.vlm.model import autocast, choose_attention, load_base, load_processor, torch_device
 from signvlm.vlm.prompt import encode_prompts
@@ -129,8 +127,8 @@ class Features:
         """Computes and stores the views that are not there yet; several processes take a share each.
 
         Raises:
-            RunError: A clip cannot be read (it is quarantined), the disk is (or would be) full, or clips have changed
-                since they were validated.
+            UnreadableClipsError: A clip cannot be read.
+            RunError: The disk is (or would be) full, or clips have changed since they were validated.
         """
         views = self.config.features.views
         as_what = (
@@ -170,20 +168,13 @@ class Features:
             bar = None
             for view, shown in zip(mine, pixels, strict=True):
                 if not isinstance(shown, torch.Tensor):
-                    self._refuse(*shown)
+                    raise UnreadableClipsError([shown])
                 write(view.path, self._look(tower, shown))
                 if bar is None:  # the note comes first: it would break into the bar
                     self._say_cost(tower, shown, view.path, missing, wanted)
                     bar = tqdm(total=len(mine), desc="features", unit="view", disable=not processes.first())
                     held.enter_context(bar)
                 bar.update()
-
-    def _refuse(self, clip: str, reason: str, detail: str) -> None:
-        root = self.config.data.root
-        quarantine(root, {clip: ClipError(reason, detail)})
-        raise RunError(
-            f"{clip}: {reason} ({detail}); quarantined in {Manifests(root).corrupted}: train again, without it"
-        )
 
     def _look(self, tower: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         """Runs the tower on a clip: pixels (T, 3, S, S) to features (T, tokens, width) as they are stored."""
