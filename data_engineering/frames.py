@@ -1,6 +1,5 @@
 """The preprocessed frames on disk, read: rows, arrays, and whether they still fit the manifest and the settings."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -14,6 +13,7 @@ from datasets import Sequence as List
 from data_engineering.clip import Manifests, read_json
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.settings import PreprocessSettings
+from data_engineering.state import digest
 
 FOLDER = "frames"
 FEATURES = Features(
@@ -53,7 +53,7 @@ def stored_count(settings: PreprocessSettings) -> int:
 def settings_key(settings: PreprocessSettings) -> str:
     """Identifies what the settings make of a clip; workers and what is only used in training do not count."""
     told = settings.model_dump(include={"size", "crop", "margin", "cut_black"}) | {"frames": stored_count(settings)}
-    return _digest([_VERSION, told])
+    return digest([_VERSION, told])[:16]
 
 
 def row_key(row: Mapping[str, Any], settings: PreprocessSettings) -> str:
@@ -61,12 +61,12 @@ def row_key(row: Mapping[str, Any], settings: PreprocessSettings) -> str:
     media = row["media"]
     shown = [media["sha256"], media["start"], media["end"], media["motion"], row["bbox"]]
     told = [*shown, row["gloss"], row["split"], row["signer_id"]]
-    return _digest([settings_key(settings), row["video_id"], *told])
+    return digest([settings_key(settings), row["video_id"], *told])[:16]
 
 
 def fingerprint(rows: Sequence[Mapping[str, Any]], settings: PreprocessSettings) -> str:
     """Identifies a whole preprocessed set: the settings and every source's hash and range."""
-    return _digest([row_key(row, settings) for row in rows])
+    return digest([row_key(row, settings) for row in rows])[:16]
 
 
 def load_frames(root: Path, settings: PreprocessSettings) -> DatasetDict:
@@ -105,7 +105,3 @@ def about_frames(frames: DatasetDict) -> dict[str, Any]:
 def row_frames(row: Mapping[str, Any]) -> np.ndarray:
     """Returns a row's frames, read-only uint8 (T, S, S, 3) RGB, without a copy."""
     return np.frombuffer(row["frames"], np.uint8).reshape(row["shape"])
-
-
-def _digest(told: Any) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]

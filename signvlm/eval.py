@@ -15,6 +15,7 @@ from huggingface_hub import constants
 from data_engineering.clip import SPLITS, by_split, read_json
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.frames import fingerprint
+from data_engineering.state import digest
 from signvlm.calibration import Calibration, Uncalibrated
 from signvlm.config import Config
 from signvlm.console import note
@@ -23,7 +24,6 @@ from signvlm.evaluation import fit
 from signvlm.evaluation.clips import SplitClips
 from signvlm.evaluation.evaluate import Background, Results, Split, evaluate
 from signvlm.evaluation.parameters import phonology_of
-from signvlm.evaluation.partial import digest
 from signvlm.evaluation.protocol import DEFAULT, WLASL_OFFICIAL, deviations
 from signvlm.evaluation.results import paths, read_results
 from signvlm.evaluation.synonyms import Synonyms, synonyms_of_file, synonyms_of_media
