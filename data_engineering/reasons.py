@@ -21,6 +21,7 @@ REMEDIES = {
     "too_short": "Fewer frames than validate.min_frames or too few seconds are left; look at it, or lower the key.",
     "frozen": "Every frame of the kept range is the same picture; look for another copy of the clip.",
     "black": "Every frame of the kept range is black; look for another copy of the clip.",
+    "no_person": "Nobody was found in it; look at the clip, leave it out, or show the film (preprocess.view: rgb).",
     "too_large": "The clip is beyond a limit of the validate section; raise that limit if you trust the file.",
     "undecodable": f"The codec or its data is broken; play the file, re-encode it, or {_AGAIN}",
     "timeout": "Decoding took longer than validate.timeout; raise that on a busy machine, or leave the file out.",

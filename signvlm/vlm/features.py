@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 
 from data_engineering.clip import Manifests, write_json
 from data_engineering.errors import RunError
-from data_engineering.frames import settings_key
+from data_engineering.frames import pose_key, settings_key
 from data_engineering.quarantine import quarantine
 from data_engineering.reasons import ClipError
 from data_engineering.state import unchanged
@@ -75,7 +75,7 @@ class Features:
         self.config, self.corpus, self.hardware = config, corpus, hardware
         self.processor = load_processor(config.model)
         preprocess = config.preprocess
-        self.encode = StoredPrompts(self.processor, config.model.prompt, preprocess.num_frames, preprocess.size)
+        self.encode = StoredPrompts(self.processor, config.model.prompt, preprocess.shown_frames, preprocess.size)
         made_by = tower_key(config.model, self.processor, hardware)
         self.folder = config.data.root / FOLDER / digest(made_by)
         write_json(self.folder / "about.json", made_by)
@@ -94,6 +94,7 @@ class Features:
     def _path(self, row: Mapping[str, Any], draw: int) -> Path:
         media = row["media"]
         clip = [media["sha256"], media["start"], media["end"], media["motion"], row["bbox"]]
+        clip += pose_key(row, self.config.preprocess)
         sampled = [settings_key(self.config.preprocess), self.config.preprocess.num_frames]
         varied = [self.config.augmentation.model_dump(), self._seed, draw] if draw else []
         return self.folder / f"{digest([clip, sampled, varied])}.safetensors"
@@ -133,7 +134,7 @@ class Features:
         )
         note(f"features: training sees each clip {as_what}; features.views sets how many views are stored")
         wanted = {view.path: view for clips in self.clips.values() for of_clip in clips for view in of_clip}
-        missing = [view for view in wanted.values() if not whole(view.path, self.config.preprocess.num_frames)]
+        missing = [view for view in wanted.values() if not whole(view.path, self.config.preprocess.shown_frames)]
         if not missing:
             note(f"features: all {len(wanted)} views are in {self.folder}; the vision tower is not loaded")
         else:
