@@ -106,7 +106,7 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
         processor,
         prompt=config.model.prompt,
         glossary=corpus.glossary,
-        num_frames=config.preprocess.num_frames,
+        num_frames=config.preprocess.shown_frames,
         hardware=hardware,
         generation=config.generation,
         chunk_size=config.evaluation.chunk_size,

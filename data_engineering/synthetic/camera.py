@@ -86,6 +86,12 @@ def keypoints(shot: Shot, signer: Signer) -> tuple[Array, Array, Flags]:
 
     Whether a point lies inside the frame is for whoever crops it.
     """
+    order = keypoint_order(shot, signer)
+    return shot.points[:, order], shot.depth[:, order], np.logical_not(_hidden(shot, order, HAND * signer.hand))
+
+
+def keypoint_order(shot: Shot, signer: Signer) -> list[int]:
+    """Returns which of a shot's points each of the 64 key points is."""
     right, left = (0, 1) if signer.right_handed else (1, 0)
     # Figures are mirrored for left-handers, so +x is the dominant side whatever hand that is.
     plus, minus = ("right", "left") if signer.right_handed else ("left", "right")
@@ -100,8 +106,7 @@ def keypoints(shot: Shot, signer: Signer) -> tuple[Array, Array, Flags]:
         hip = shot.slices["hips"].start + side
         places |= {f"{word}_hip": hip, f"{word}_knee": hip + 2, f"{word}_ankle": hip + 4}
     places |= {f"face_{name}": places[name] for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")}
-    order = [places[name] for name in KEYPOINTS]
-    return shot.points[:, order], shot.depth[:, order], np.logical_not(_hidden(shot, order, HAND * signer.hand))
+    return [places[name] for name in KEYPOINTS]
 
 
 def _hidden(shot: Shot, order: list[int], length: float) -> Flags:

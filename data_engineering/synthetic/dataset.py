@@ -77,7 +77,8 @@ def render_dataset(
         root: Data root; files go to `<root>/raw_videos/<video_id>.mp4`.
         index: The WLASL-shaped JSON, written last.
         workers: Processes.
-        keypoints: Write each clip's exact key points to `<root>/keypoints/<video_id>.npz`.
+        keypoints: Write each clip's exact key points to `<root>/keypoints/<video_id>.npz`, and, as extraction would
+            have left them, to `<root>/poses/<video_id>.safetensors`.
         resume: Leave the files of an interrupted call with the same recipe as they are.
         progress: Whether to show a bar on stderr.
 
@@ -107,7 +108,7 @@ def render_dataset(
     part.replace(beside / listing.TRUTH)
     listing.write_phonology(beside / listing.PHONOLOGY, recipe.signs)
     written = listing.write_lists(index, clips, recipe.signs)
-    folders = [root / "raw_videos", *([root / "keypoints"] if keypoints else [])]
+    folders = [root / "raw_videos", *([root / "keypoints", root / "poses"] if keypoints else [])]
     notes = [beside / name for name in (listing.RECIPE, listing.TRUTH, listing.PHONOLOGY)]
     return _summary(reels, frames, (*folders, *notes, *written))
 

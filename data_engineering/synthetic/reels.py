@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_engineering.clip import video_path
+from data_engineering.pose.record import Pose, pose_path, write_pose
 from data_engineering.synthetic.break_files import break_file
 from data_engineering.synthetic.clips import Recording, record
+from data_engineering.synthetic.exact import exact_pose
 from data_engineering.synthetic.mp4 import write_mp4
 from data_engineering.synthetic.plan import Plan, Recipe, Reel
 from data_engineering.synthetic.signer import Signer
@@ -54,7 +56,7 @@ def make(reel: Reel, recipe: Recipe, root: Path, *, keypoints: bool, resume: boo
     Args:
         reel: The file.
         recipe: The dataset it belongs to.
-        root: Data root; files go to `<root>/raw_videos`, key points to `<root>/keypoints`.
+        root: Data root; files go to `<root>/raw_videos`, key points to `<root>/keypoints` and `<root>/poses`.
         keypoints: Whether to write them.
         resume: Leave a file that is there as it is.
 
@@ -94,6 +96,7 @@ def make(reel: Reel, recipe: Recipe, root: Path, *, keypoints: bool, resume: boo
         for one in (plan, *reel.copies):  # only a file of a single clip has copies
             if keypoints and not one.broken:
                 _write_keypoints(root / "keypoints" / f"{one.video_id}.npz", recording, start)
+                _write_pose(pose_path(root, one.video_id), recording, start)
             entry = _instance(one, reel, recording, cut, recipe)
             made.append(Made(one, entry, _truth(one, reel, recording, start, total)))
     return made, rendered
@@ -175,3 +178,11 @@ def _write_keypoints(path: Path, recording: Recording, start: int) -> None:
             first_frame=np.int64(start),
         )
     part.replace(path)
+
+
+def _write_pose(path: Path, recording: Recording, start: int) -> None:
+    """Writes the same points as extraction would have left them, so that what reads those needs none."""
+    pose = exact_pose(recording)
+    times = pose.times + np.float32(start / recording.fps)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_pose(path, Pose(pose.points, times, pose.size), {"extractor": "avatar"})

@@ -38,4 +38,4 @@ class SplitClips(Sequence[dict[str, Any]]):
         """
         row: Mapping[str, Any] = self._rows[index]
         frames = row_frames(row if self._stored else decode_row(row, self._preprocess))
-        return frames[choose_frames(len(frames), self._preprocess.num_frames, jitter=False)]
+        return frames[choose_frames(len(frames), self._preprocess.shown_frames, jitter=False)]

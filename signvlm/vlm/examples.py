@@ -1,10 +1,8 @@
 """Dataset rows → examples: frames chosen and, in training, augmented; an unreadable clip is marked, never hidden."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from datasets import Dataset
 
 from data_engineering.clip import Manifests
@@ -14,7 +12,7 @@ from data_engineering.quarantine import quarantine
 from data_engineering.reasons import ClipError
 from data_engineering.rows import decode_row
 from data_engineering.settings import PreprocessSettings
-from signvlm.augmentation import augmenter
+from signvlm.augmentation import clip_varier
 from signvlm.config import AugmentationSettings
 from signvlm.sampling import choose_frames
 
@@ -63,21 +61,19 @@ def as_examples(
         augmentation: In training, what is varied; None shows every clip as it is.
     """
     stored = "frames" in rows.column_names
-    read: Callable[[dict[str, Any]], np.ndarray] = (
-        row_frames if stored else lambda row: row_frames(decode_row(row, preprocess))
-    )
-    augment = None if augmentation is None else augmenter(augmentation, preprocess.size)
+    vary = None if augmentation is None else clip_varier(augmentation, preprocess)
     jitter = augmentation is not None and augmentation.temporal_jitter
 
     def example(row: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = {"clip_id": row["clip_id" if stored else "video_id"], "gloss": row["gloss"]}
         try:
-            frames = read(row)
+            row = row if stored else decode_row(row, preprocess)
         except ClipError as error:
             return {**result, "frames": None, "error": (error.reason, error.detail)}
-        frames = frames[choose_frames(len(frames), preprocess.num_frames, jitter)]
-        if augment is not None:
-            frames = augment(frames)
+        frames = row_frames(row)
+        frames = frames[choose_frames(len(frames), preprocess.shown_frames, jitter)]
+        if vary is not None:
+            frames = vary(row, frames)
         return {**result, "frames": frames, "error": None}
 
     def transform(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:

@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 
 from data_engineering.clip import write_json
 from data_engineering.errors import RunError
-from data_engineering.frames import settings_key
+from data_engineering.frames import pose_key, settings_key
 from data_engineering.state import digest, unchanged
 from signvlm import processes
 from signvlm.config import Config
@@ -76,7 +76,7 @@ class Features:
         self.config, self.corpus, self.hardware = config, corpus, hardware
         self.processor = load_processor(config.model)
         preprocess = config.preprocess
-        self.encode = StoredPrompts(self.processor, config.model.prompt, preprocess.num_frames, preprocess.size)
+        self.encode = StoredPrompts(self.processor, config.model.prompt, preprocess.shown_frames, preprocess.size)
         attention, _ = choose_attention(config.model.attention, hardware)
         made_by = tower_key(config.model, self.processor, hardware, attention)
         self.folder = config.data.root / FOLDER / digest(made_by)[:_NAME]
@@ -97,6 +97,7 @@ class Features:
     def _path(self, row: Mapping[str, Any], draw: int) -> Path:
         media = row["media"]
         clip = [media["sha256"], media["start"], media["end"], media["motion"], row["bbox"]]
+        clip += pose_key(row, self.config.preprocess)
         sampled = [settings_key(self.config.preprocess), self.config.preprocess.num_frames]
         varied = [self.config.augmentation.model_dump(), self._seed, draw] if draw else []
         return self.folder / f"{digest([clip, sampled, varied])[:_NAME]}.safetensors"
@@ -136,7 +137,7 @@ class Features:
         )
         note(f"features: training sees each clip {as_what}; features.views sets how many views are stored")
         wanted = {view.path: view for clips in self.clips.values() for of_clip in clips for view in of_clip}
-        missing = [view for view in wanted.values() if not whole(view.path, self.config.preprocess.num_frames)]
+        missing = [view for view in wanted.values() if not whole(view.path, self.config.preprocess.shown_frames)]
         if not missing:
             note(f"features: all {len(wanted)} views are in {self.folder}; the vision tower is not loaded")
         else:

@@ -1,8 +1,10 @@
-"""Makes the tiny base: a small InternVL pre-trained on signs of the avatar that were composed at random.
+"""Makes a tiny base: a small InternVL pre-trained on signs of the avatar that were composed at random.
 
     python -m signvlm.vlm.pretrain --out params/tiny_base --seed 0
+    python -m signvlm.vlm.pretrain --view skeleton --out params/skeleton_base --seed 0
 
-Three stages, every clip rendered fresh and seen once. First the vision tower and the projector learn to see: from a
+It is shown the avatar as a camera films it, or its key points as an extractor would find them, drawn as skeletons.
+Three stages, every clip made fresh and seen once. First the vision tower and the projector learn to see: from a
 frame's tokens a throw-away head regresses the avatar's key points. Then the whole model learns to answer: every clip's
 phonology is described in words, and half of the clips, of a fixed set of signs, are named by their invented word. Last
 it learns to look closely: the signs to be named come in families that share everything but their handshape, their
@@ -12,7 +14,7 @@ orientation or their movement.
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,18 @@ from data_engineering.clip import write_json
 from signvlm.config import PROMPT
 from signvlm.vlm.collator import VideoCollator
 from signvlm.vlm.loss import answer_logits, answer_loss
-from signvlm.vlm.pretrain_clips import DESCRIBE, FAMILY, FreshClips, corpus, description, families, invented
+from signvlm.vlm.pretrain_clips import (
+    DESCRIBE,
+    FAMILY,
+    FreshClips,
+    Show,
+    corpus,
+    description,
+    families,
+    filmed,
+    invented,
+    sketched,
+)
 from signvlm.vlm.prompt import encode_prompts
 from signvlm.vlm.tiny import make_model, make_processor
 
@@ -36,8 +49,49 @@ BATCH_SIZE = 24  # clips
 LEARNING_RATE = 1e-3
 WARM_UP = 0.05  # of the steps
 WRISTS = (17, 38)  # of the 64 key points; the 20 after each are that hand's fingers
-HANDSHAPE_WEIGHT = 6.0  # a finger's place relative to its wrist is a few pixels, and what tells handshapes apart
 NAMED = 400  # signs that have a word
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long each stage lasts; 0 leaves one out.
+
+    Attributes:
+        see: Steps of the key-point stage.
+        answer: Steps of describing and naming.
+        look: Steps of naming signs of one family.
+        keypoint_weight: Of the key points beside the answers of the second stage.
+    """
+
+    see: int
+    answer: int
+    look: int
+    keypoint_weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the model is shown, for how long, and how its key points are weighed.
+
+    Attributes:
+        show: Makes a clip.
+        schedule: How long each stage lasts, unless told otherwise.
+        handshape_weight: Of fingers relative to their wrist, which tells handshapes apart: a few pixels in a film, half
+            a panel in a drawing.
+        hidden_weight: Of points that are not visible. Filmed, where a hidden fingertip is can be told from the others;
+            a hand that is not drawn is nowhere.
+    """
+
+    show: Show
+    schedule: Schedule
+    handshape_weight: float
+    hidden_weight: float
+
+
+VIEWS = {
+    "rgb": View(filmed, Schedule(see=1200, answer=3300, look=1000), handshape_weight=6.0, hidden_weight=0.3),
+    "skeleton": View(sketched, Schedule(see=400, answer=550, look=200), handshape_weight=2.0, hidden_weight=0.0),
+}
 
 
 class KeypointHead(nn.Module):
@@ -53,19 +107,21 @@ class KeypointHead(nn.Module):
         return self.layers(features).view(-1, 64, 2)
 
 
-def keypoint_loss(predicted: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+def keypoint_loss(
+    predicted: torch.Tensor, labels: torch.Tensor, view: View = VIEWS["rgb"]
+) -> tuple[torch.Tensor, dict[str, float]]:
     """Scores regressed key points.
 
     Args:
-        predicted: (N, 64, 2), in 0..1 of the frame.
-        labels: (N, 64, 3), x, y and 1 where visible.
+        predicted: (N, 64, 2), in 0..1 of the frame, or of each point's panel.
+        labels: (N, 64, 3), x, y, and 1 where visible (or less).
+        view: Gives the weights.
 
     Returns:
         The loss, and the mean errors (|dx| + |dy|) of visible points and of the fingers relative to their wrist.
     """
     points, visible = labels[..., :2], labels[..., 2]
-    # Hidden points are still asked for, at less weight: where a hidden fingertip is can be told from the others.
-    weight = 0.3 + 0.7 * visible
+    weight = view.hidden_weight + (1 - view.hidden_weight) * visible
     distance = (predicted - points).abs().sum(dim=-1)
     loss = (distance * weight).sum() / weight.sum()
     fingers, shares = [], []
@@ -75,12 +131,12 @@ def keypoint_loss(predicted: torch.Tensor, labels: torch.Tensor) -> tuple[torch.
         fingers.append(shape.abs().sum(dim=-1))
         shares.append(weight[:, hand])
     relative, share = torch.cat(fingers, dim=1), torch.cat(shares, dim=1)
-    handshape = (relative * share).sum() / share.sum()
+    handshape = (relative * share).sum() / share.sum().clamp(min=1e-6)
     errors = {
         "points": float((distance.detach() * visible).sum() / visible.sum()),
         "fingers": float(handshape.detach()),
     }
-    return loss + HANDSHAPE_WEIGHT * handshape, errors
+    return loss + view.handshape_weight * handshape, errors
 
 
 class Pretraining:
@@ -91,9 +147,9 @@ class Pretraining:
         record: [{stage, step, seconds, + the running means of the losses}], every 100 steps.
     """
 
-    def __init__(self, processor: InternVLProcessor, seed: int, workers: int) -> None:
-        """Args: processor: of the model to be made. seed: of its weights. workers: processes that render."""
-        self.processor, self.workers = processor, workers
+    def __init__(self, processor: InternVLProcessor, view: View, seed: int, workers: int) -> None:
+        """Args: processor: of the model to be made. view: shown. seed: of its weights. workers: making clips."""
+        self.processor, self.view, self.workers = processor, view, workers
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model: Any = make_model(processor, seed)  # its `to` is declared for another receiver
         self.model = model.to(self.device)
@@ -191,7 +247,7 @@ class Pretraining:
         self, features: torch.Tensor, clips: list[dict[str, Any]]
     ) -> tuple[torch.Tensor, dict[str, float]]:
         labels = torch.from_numpy(np.concatenate([clip["keypoints"] for clip in clips])).to(self.device)
-        return keypoint_loss(self.head(features.float()), labels)
+        return keypoint_loss(self.head(features.float()), labels, self.view)
 
     def _half_precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
@@ -228,41 +284,28 @@ def _step(
     schedule.step()
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How long each stage lasts; 0 leaves one out.
-
-    Attributes:
-        see: Steps of the key-point stage.
-        answer: Steps of describing and naming.
-        look: Steps of naming signs of one family.
-        keypoint_weight: Of the key points beside the answers of the second stage.
-    """
-
-    see: int = 1200
-    answer: int = 3300
-    look: int = 1000
-    keypoint_weight: float = 1.0
-
-
-def pretrain(out: Path, *, seed: int, schedule: Schedule, workers: int) -> InternVLForConditionalGeneration:
+def pretrain(
+    out: Path, *, seed: int, schedule: Schedule, workers: int, view: str = "rgb"
+) -> InternVLForConditionalGeneration:
     """Runs the stages and writes a checkpoint folder, with `pretraining.json` beside the weights.
 
     Args:
         out: The folder.
         seed: Of the weights, the signs, the signers and the clips.
         schedule: How long each stage lasts.
-        workers: Processes that render.
+        workers: Processes that make clips.
+        view: A key of `VIEWS`.
     """
-    run = Pretraining(make_processor(corpus(seed)), seed, workers)
-    named = invented(NAMED, seed)
+    run = Pretraining(make_processor(corpus(seed)), VIEWS[view], seed, workers)
+    named, show = invented(NAMED, seed), VIEWS[view].show
     if schedule.see:
-        run.see(FreshClips(seed, 1, schedule.see * BATCH_SIZE, named))
+        run.see(FreshClips(seed, 1, schedule.see * BATCH_SIZE, named, show=show))
     if schedule.answer:
-        run.answer("answer", FreshClips(seed, 2, schedule.answer * BATCH_SIZE, named), schedule.keypoint_weight)
+        clips = FreshClips(seed, 2, schedule.answer * BATCH_SIZE, named, show=show)
+        run.answer("answer", clips, schedule.keypoint_weight)
     if schedule.look:
         related = families(NAMED // FAMILY, seed)
-        run.answer("look", FreshClips(seed, 3, schedule.look * BATCH_SIZE, related, every=1), 0.0)
+        run.answer("look", FreshClips(seed, 3, schedule.look * BATCH_SIZE, related, every=1, show=show), 0.0)
     out.mkdir(parents=True, exist_ok=True)
     run.model.save_pretrained(out)
     run.processor.save_pretrained(out)
@@ -271,6 +314,7 @@ def pretrain(out: Path, *, seed: int, schedule: Schedule, workers: int) -> Inter
         out / "pretraining.json",
         {
             "seed": seed,
+            "view": view,
             "schedule": asdict(schedule),
             "named": NAMED,
             "clips_a_step": BATCH_SIZE,
@@ -283,20 +327,22 @@ def pretrain(out: Path, *, seed: int, schedule: Schedule, workers: int) -> Inter
 
 def main() -> None:
     """The command line."""
-    usual = Schedule()
     parser = argparse.ArgumentParser(prog="python -m signvlm.vlm.pretrain", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--view", choices=VIEWS, default="rgb", help="what it is shown")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--see", type=int, default=usual.see, help="steps; 0 leaves the key-point stage out")
-    parser.add_argument("--answer", type=int, default=usual.answer, help="steps")
-    parser.add_argument("--look", type=int, default=usual.look, help="steps")
-    parser.add_argument("--keypoint-weight", type=float, default=usual.keypoint_weight, help="beside the answers")
-    parser.add_argument("--workers", type=int, default=2, help="processes that render")
+    parser.add_argument("--see", type=int, help="steps; 0 leaves the key-point stage out")
+    parser.add_argument("--answer", type=int, help="steps")
+    parser.add_argument("--look", type=int, help="steps")
+    parser.add_argument("--keypoint-weight", type=float, help="beside the answers")
+    parser.add_argument("--workers", type=int, default=2, help="processes that make clips")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    schedule = Schedule(given.see, given.answer, given.look, given.keypoint_weight)
-    pretrain(given.out, seed=given.seed, schedule=schedule, workers=given.workers)
+    asked = {name: getattr(given, name) for name in ("see", "answer", "look", "keypoint_weight")}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    schedule = replace(VIEWS[given.view].schedule, **asked)
+    pretrain(given.out, seed=given.seed, schedule=schedule, workers=given.workers, view=given.view)
     print(f"wrote {given.out}; the losses on the way stand in {given.out / 'pretraining.json'}")
 
 

@@ -4,7 +4,7 @@ No sign of `params/signs.yaml` takes part, neither its parameters nor its word.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,12 @@ from torch.utils.data import Dataset
 
 from data_engineering.errors import ConfigError
 from data_engineering.keypoints import SWAPPED
+from data_engineering.pose.normalize import normalized
+from data_engineering.pose.realism import realistic
+from data_engineering.pose.skeleton import drawn, panel_places, shown
+from data_engineering.pose.vary import varied
 from data_engineering.synthetic.clips import render_clip
+from data_engineering.synthetic.exact import perform_pose
 from data_engineering.synthetic.phonology import CHANNELS, PARAMETERS, Sign, describe, differing_channels, parameters
 from data_engineering.synthetic.signer import Signer
 from data_engineering.synthetic.signs import load_signs, make_sign, random_sign
@@ -37,6 +42,8 @@ _CODAS = (
     *("s", "ss", "st", "t", "th", "x", "ve", "se", "te", "le", "ne"),
 )
 
+Show = Callable[[Sign, Signer, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+
 
 class FreshClips(Dataset):
     """Clips rendered when they are read, each a function of the seed and its number alone.
@@ -44,9 +51,15 @@ class FreshClips(Dataset):
     One in `every` is of a sign that has a word; the others are of signs composed for this one clip.
     """
 
-    def __init__(self, seed: int, stage: int, count: int, named: list[tuple[str, Sign]], every: int = 2) -> None:
-        """Args: seed, stage: of the draws. count: clips. named: words and their signs. every: see above."""
+    def __init__(
+        self, seed: int, stage: int, count: int, named: list[tuple[str, Sign]], every: int = 2, show: Show | None = None
+    ) -> None:
+        """Args: seed, stage: of the draws. count: clips. named: words and their signs. every: see above.
+
+        show: How a sign becomes frames and key points; None films it.
+        """
         self.seed, self.stage, self.count, self.named, self.every = seed, stage, count, named, every
+        self.show: Show = show or filmed
 
     def __len__(self) -> int:
         return self.count
@@ -54,11 +67,26 @@ class FreshClips(Dataset):
     def __getitem__(self, number: int) -> dict[str, Any]:
         rng = np.random.default_rng([self.seed, self.stage, number])
         word, sign = self.named[rng.integers(len(self.named))] if number % self.every == 0 else ("", unseen(rng))
-        signer = Signer.sample(rng)
-        frames, keypoints = render_clip(sign, signer, int(rng.integers(2**31)), num_frames=NUM_FRAMES, size=IMAGE_SIZE)
-        if rng.random() < MIRRORED:
-            frames, keypoints = mirrored(frames, keypoints)
+        frames, keypoints = self.show(sign, Signer.sample(rng), rng)
         return {"clip_id": str(number), "word": word, "sign": sign, "frames": frames, "keypoints": keypoints}
+
+
+def filmed(sign: Sign, signer: Signer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Films a clip: frames uint8 (T, S, S, 3); key points (T, 64, 3): x, y in 0..1 of the frame, 1 where visible."""
+    frames, keypoints = render_clip(sign, signer, int(rng.integers(2**31)), num_frames=NUM_FRAMES, size=IMAGE_SIZE)
+    return mirrored(frames, keypoints) if rng.random() < MIRRORED else (frames, keypoints)
+
+
+def sketched(sign: Sign, signer: Signer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draws a clip's key points as an extractor would have found them, and as training varies them.
+
+    Returns:
+        Frames uint8 (T, S, S, 3); key points (T, 64, 3): x, y in 0..1 of their panel (`skeleton.panel_places`), score.
+    """
+    pose = perform_pose(sign, signer, rng)
+    found = realistic(normalized(pose.points, pose.size), pose.times, rng)
+    what = shown(varied(found, rng, mirror=bool(rng.random() < MIRRORED)), NUM_FRAMES)
+    return drawn(what, IMAGE_SIZE), panel_places(what)
 
 
 def mirrored(frames: np.ndarray, keypoints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

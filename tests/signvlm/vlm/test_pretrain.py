@@ -14,7 +14,7 @@ from data_engineering.synthetic.phonology import differing_channels, parameters
 from data_engineering.synthetic.plan import indexed_gloss
 from data_engineering.synthetic.signs import load_signs
 from signvlm.config import shipped
-from signvlm.vlm.pretrain import NAMED, Schedule, keypoint_loss, pretrain
+from signvlm.vlm.pretrain import NAMED, VIEWS, Schedule, keypoint_loss, pretrain
 from signvlm.vlm.pretrain_clips import FAMILY, FreshClips, families, invented, invented_word, mirrored, unseen
 
 BASE = shipped("params/tiny_base")
@@ -123,4 +123,6 @@ def test_the_committed_base_is_small_and_whole(recipe):
     assert sum(files.values()) <= 12_000_000
     assert {"config.json", "tokenizer.json", "processor_config.json", "README.md"} <= set(files)
     assert {row["stage"] for row in recipe["record"]} == {"see", "answer", "look"}
-    assert recipe["schedule"] == asdict(Schedule())  # the command in its README, without options, makes it again
+    assert recipe["schedule"] == asdict(
+        VIEWS["rgb"].schedule
+    )  # the command in its README, without options, makes it again
