@@ -34,11 +34,10 @@ from data_engineering.frames import FEATURES, FOLDER, about_frames, fingerprint,
 from data_engineering.quarantine import quarantine
 from data_engineering.reasons import ClipError
 from data_engineering.report import Report
-from data_engineering.rows import decode_job, validated_rows
+from data_engineering.rows import check_sources, decode_job, validated_rows
 from data_engineering.sandbox import cores, run_many
 from data_engineering.settings import DataSettings, PreprocessSettings, ValidateSettings
 from data_engineering.stage import check_selection
-from data_engineering.state import unchanged
 
 _SCHEMA = FEATURES.arrow_schema
 _PART, _OLD = f".{FOLDER}.part", f".{FOLDER}.old"
@@ -81,11 +80,11 @@ def preprocess(
     old, held = _held(folder)
     if held == keys:
         # Frames outlive clips that were deleted to make room, but not clips that were replaced.
-        _check_sources([row for row in rows if Path(row["video_path"]).exists()])
+        check_sources([row for row in rows if Path(row["video_path"]).exists()])
         report = Report("preprocess", {"clips": len(rows)}, reused=len(rows), next_step="signvlm train")
         report.notes.append(f"{folder} is up to date with the validated clips and the settings")
         return report
-    _check_sources(rows)
+    check_sources(rows)
     row_bytes = count * settings.size**2 * 3 + _OVERHEAD
     _check_space(data.root, len(rows) * row_bytes)
 
@@ -134,18 +133,6 @@ def _held(folder: Path) -> tuple[DatasetDict, dict[str, str]]:
         return old, about_frames(old)["clips"]
     except (OSError, ValueError, KeyError, StopIteration):
         return DatasetDict(), {}
-
-
-def _check_sources(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuses to decode files that are not the ones that were validated."""
-    same = unchanged((row["video_id"], Path(row["video_path"]), row["media"]) for row in rows)
-    changed = [row["video_id"] for row in rows if row["video_id"] not in same]
-    if changed:
-        named = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
-        raise RunError(
-            f"{len(changed)} of {len(rows)} clips are gone or changed since validation ({named}); "
-            "run `signvlm validate`"
-        )
 
 
 def _check_space(root: Path, needed: int) -> None:

@@ -25,7 +25,9 @@ REMEDIES = {
     "undecodable": f"The codec or its data is broken; play the file, re-encode it, or {_AGAIN}",
     "timeout": "Decoding took longer than validate.timeout; raise that on a busy machine, or leave the file out.",
     "memory": "Decoding needed more than validate.max_memory; raise it if you trust the file.",
-    "crashed": "The decoder itself died on this file; re-encode it or leave it out.",
+    "no_person": "No person was found in any frame; look at the clip: head and shoulders must be in the picture.",
+    "bad_pose": "The file of key points is not of its form or not of this clip; make it again, or leave it out.",
+    "crashed": "The decoder, or the extractor, itself died on this file; re-encode it or leave it out.",
 }
 
 

@@ -1,6 +1,6 @@
 """Manifest rows read, and decoded into dataset rows; imported by workers, so nothing heavy stands here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from data_engineering.clip import Manifests, read_json, video_path
 from data_engineering.errors import RunError
 from data_engineering.settings import PreprocessSettings
+from data_engineering.state import unchanged
 from data_engineering.video import clip_frames
 
 
@@ -29,6 +30,22 @@ def validated_rows(root: Path) -> list[dict[str, Any]]:
     ):
         raise RunError(f"{manifest}: not a manifest of clips validated by this version; run `signvlm validate`")
     return [{**row, "video_path": row.get("own_file") or str(video_path(root, row["video_id"]))} for row in rows]
+
+
+def check_sources(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses to decode files that are not the ones that were validated.
+
+    Raises:
+        RunError: Some have gone or changed since.
+    """
+    same = unchanged((row["video_id"], Path(row["video_path"]), row["media"]) for row in rows)
+    changed = [row["video_id"] for row in rows if row["video_id"] not in same]
+    if changed:
+        named = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
+        raise RunError(
+            f"{len(changed)} of {len(rows)} clips are gone or changed since validation ({named}); "
+            "run `signvlm validate`"
+        )
 
 
 def row_clip_frames(
