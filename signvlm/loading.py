@@ -95,9 +95,8 @@ def load_found(config: Config, bundle: Path) -> Loaded:
 
         hardware = choose_hardware(config)
         recognizer: Recognizer = pose_bundle.load_bundle(bundle, config, torch_device(hardware))
-        return Loaded(
-            recognizer, PoseReader(config, Extraction(config)), config, hardware, bundle, load_calibration(bundle)
-        )
+        reader = PoseReader(config, Extraction(config))
+        return Loaded(recognizer, reader, config, hardware, bundle, load_calibration(bundle))
     from signvlm.vlm import bundle as vlm_bundle
     from signvlm.vlm.arguments import choose_hardware as choose_for_vlm
 

@@ -1,14 +1,11 @@
 """Key points of files that no index describes: the extractor is started at the first of them, and kept."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from data_engineering.pose.one_file import FileExtractor
 from data_engineering.pose.record import Pose
 from signvlm.config import Config
 from signvlm.console import note
-
-if TYPE_CHECKING:
-    from data_engineering.pose.one_file import FileExtractor
 
 
 class Extraction:
@@ -33,8 +30,6 @@ class Extraction:
             RunError: The extractor's environment cannot be made.
         """
         if self._extractor is None:
-            from data_engineering.pose.one_file import FileExtractor
-
             self._extractor = FileExtractor(self._config.validate_, self._config.preprocess, note)
         found = self._extractor.extract(path)
         return found.pose, found.seconds

@@ -35,7 +35,7 @@ class PoseReader:
     def row(self, row: Mapping[str, Any]) -> Read:
         """Reads the key points of a clip, where `signvlm pose` left some; see `Reader`."""
         root = self._config.data.root
-        return Read(clip_points(root, row["video_id"], self._config.pose.rate))
+        return Read(clip_points(root, row, self._config.pose.rate))
 
     def split(self, rows: Dataset) -> SplitClips:
         """See `Reader`.

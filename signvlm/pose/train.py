@@ -138,7 +138,7 @@ def labelled(config: Config, glossary: Sequence[str], rows: Sequence[Mapping[str
     clips, labels, refused = [], [], []
     for row in tqdm(rows, desc="key points", unit="clip", leave=False, disable=not watched()):
         try:
-            clips.append(clip_points(config.data.root, row["video_id"], config.pose.rate))
+            clips.append(clip_points(config.data.root, row, config.pose.rate))
         except ClipError as error:
             refused.append(f"{row['video_id']}: {error}")
             continue

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from data_engineering.pose.record import Pose, pose_path, write_pose
+from data_engineering.pose.kept import keep
+from data_engineering.pose.record import Pose
 from data_engineering.settings import DataSettings
 from data_engineering.stage import selection
 from data_engineering.synthetic.exact import perform_pose
@@ -45,12 +46,18 @@ def write_world(folder: Path, takes: int = 2) -> PoseWorld:
                 for take in range(takes if split == "train" else 1):
                     pose = signed(gloss, signer, take)
                     name = f"{len(rows):05d}"
-                    media = {"sha256": name, "start": 0.0, "end": float(pose.times[-1]), "motion": None}
+                    media = {"sha256": name, "start": 0.0, "end": float(pose.times[-1]), "motion": None, "decoder": "av"}
                     row = {"prompt": "?", "video_path": f"raw_videos/{name}.mp4", "gloss": gloss, "video_id": name}
-                    row |= {"split": split, "signer_id": signer, "source": "avatar", "bbox": None, "media": media}
+                    row |= {
+                        "split": split,
+                        "signer_id": signer,
+                        "source": "avatar",
+                        "url": "",
+                        "bbox": None,
+                        "media": media,
+                    }
                     rows.append(row)
-                    about = {"clip": {key: media[key] for key in ("sha256", "start", "end")}, "by": {"name": "avatar"}}
-                    write_pose(pose_path(root, name), pose, about)
+                    keep(root, row, pose, {"name": "avatar"})
     index = [
         {
             "gloss": gloss,
