@@ -58,10 +58,12 @@ def load_corpus(config: Config) -> Corpus:
             f"{manifests.cleaned}: {len(glossary)} gloss has clips, and there is nothing to tell apart; "
             "widen data.glossary or add clips"
         )
-    if (root / FOLDER).is_dir():
+    seen = config.model.family == "vlm"  # key points need no frames but for the report's pictures
+    if seen and (root / FOLDER).is_dir():
         rows = dict(load_frames(root, config.preprocess))
     else:
-        note(f"{root / FOLDER} is not there: clips are decoded as they are read; `signvlm preprocess` does it once")
+        if seen:
+            note(f"{root / FOLDER} is not there: clips are decoded as they are read; `signvlm preprocess` does it once")
         rows = {split: _manifest_rows(by_split(validated, split)) for split in SPLITS}
     health = read_json(manifests.health, VALIDATE)
     known = {row["video_id"] for row in validated}
