@@ -42,6 +42,7 @@ for command in (
     model.compare,
     model.predict,
     share.merge,
+    share.export,
     share.push,
     start.demo,
     start.synthesize,

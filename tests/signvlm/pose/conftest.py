@@ -46,7 +46,13 @@ def write_world(folder: Path, takes: int = 2) -> PoseWorld:
                 for take in range(takes if split == "train" else 1):
                     pose = signed(gloss, signer, take)
                     name = f"{len(rows):05d}"
-                    media = {"sha256": name, "start": 0.0, "end": float(pose.times[-1]), "motion": None, "decoder": "av"}
+                    media = {
+                        "sha256": name,
+                        "start": 0.0,
+                        "end": float(pose.times[-1]),
+                        "motion": None,
+                        "decoder": "av",
+                    }
                     row = {"prompt": "?", "video_path": f"raw_videos/{name}.mp4", "gloss": gloss, "video_id": name}
                     row |= {
                         "split": split,
