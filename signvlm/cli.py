@@ -40,6 +40,7 @@ for command in (
     model.train,
     model.eval,
     model.compare,
+    model.fuse,
     model.predict,
     share.merge,
     share.export,

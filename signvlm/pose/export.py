@@ -7,8 +7,8 @@ for a frame and 0 for padding. Output: `log_probs`, float32 (batch, glosses). Th
 key points' names are in the file's metadata.
 """
 
-import io
 import json
+import tempfile
 import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -86,21 +86,21 @@ def to_onnx(network: nn.Module) -> bytes:
     By tracing: the exporter that reads the program instead needs a library more, onnxscript.
     """
     points, mask = torch.zeros(2, 8, len(KEYPOINTS), 3), torch.ones(2, 8)
-    buffer = io.BytesIO()
     free = {0: "batch", 1: "time"}
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what tracing takes for constant is none here, as the comparison shows
+        path = Path(folder) / "network.onnx"
         torch.onnx.export(
             network.eval(),
             (points, mask),
-            buffer,  # type: ignore[arg-type]  it takes what can be written to
+            path,
             input_names=["points", "mask"],
             output_names=["log_probs"],
             dynamic_axes={"points": free, "mask": free, "log_probs": {0: "batch"}},
             opset_version=OPSET,
             dynamo=False,
         )
-    return buffer.getvalue()
+        return path.read_bytes()
 
 
 def compare(network: nn.Module, data: bytes) -> float:
