@@ -1,9 +1,8 @@
 """The preprocessed frames on disk, read: rows, arrays, and whether they still fit the manifest and the settings."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,12 @@ import numpy as np
 from datasets import DatasetDict, Features, Value, load_from_disk
 from datasets import Sequence as List
 
-from data_engineering.clip import Manifests, read_json
+from data_engineering.clip import Manifests
 from data_engineering.errors import ConfigError, RunError
+from data_engineering.keypoints import KEYPOINTS
+from data_engineering.rows import validated_rows
 from data_engineering.settings import PreprocessSettings
+from data_engineering.state import digest, sha256
 
 FOLDER = "frames"
 FEATURES = Features(
@@ -29,18 +31,28 @@ FEATURES = Features(
         "timestamps": List(Value("float32")),
     }
 )
-# Raised when the same settings begin to give other pixels.
-_VERSION = 2
+# Raised when the same settings begin to give other pixels, or other drawings.
+_VERSION, _DRAWINGS = 2, 1
+
+
+def features_of(settings: PreprocessSettings) -> Features:
+    """Returns a row's columns; where the view has drawings, with the key points they are drawn from."""
+    return Features({**FEATURES, "points": Value("large_binary")}) if settings.draws else FEATURES
 
 
 def stored_count(settings: PreprocessSettings) -> int:
     """Returns how many frames of a clip are stored.
 
     Raises:
-        ConfigError: Fewer than the model sees.
+        ConfigError: Fewer than the model sees; or more, where there are drawings.
     """
     if settings.stored_frames is None:
-        return settings.num_frames
+        return settings.shown_frames
+    if settings.draws:
+        raise ConfigError(
+            f"preprocess.stored_frames: {settings.stored_frames}, but with the view {settings.view} training varies "
+            "the key points instead; set it to null"
+        )
     if settings.stored_frames < settings.num_frames:
         raise ConfigError(
             f"preprocess.stored_frames: {settings.stored_frames} is less than num_frames {settings.num_frames}; "
@@ -53,20 +65,41 @@ def stored_count(settings: PreprocessSettings) -> int:
 def settings_key(settings: PreprocessSettings) -> str:
     """Identifies what the settings make of a clip; workers and what is only used in training do not count."""
     told = settings.model_dump(include={"size", "crop", "margin", "cut_black"}) | {"frames": stored_count(settings)}
-    return _digest([_VERSION, told])
+    if settings.draws:
+        told |= {"view": settings.view, "drawings": _DRAWINGS}
+    return digest([_VERSION, told])[:16]
 
 
 def row_key(row: Mapping[str, Any], settings: PreprocessSettings) -> str:
-    """Identifies a stored row: the settings, the file's bytes, its kept range and what the index says of it."""
+    """Identifies a stored row: the settings, the file's bytes, its kept range and what the index says of it.
+
+    Where the view has drawings, the file of key points too.
+    """
     media = row["media"]
     shown = [media["sha256"], media["start"], media["end"], media["motion"], row["bbox"]]
     told = [*shown, row["gloss"], row["split"], row["signer_id"]]
-    return _digest([settings_key(settings), row["video_id"], *told])
+    return digest([settings_key(settings), row["video_id"], *told, *pose_key(row, settings)])[:16]
+
+
+def pose_key(row: Mapping[str, Any], settings: PreprocessSettings) -> list[str]:
+    """Identifies what a clip's drawings are made from, by the bytes of its file; nothing where none are shown."""
+    if not settings.draws:
+        return []
+    try:
+        stat = Path(row["pose_path"]).stat()
+        return [_sha256(row["pose_path"], stat.st_mtime_ns, stat.st_size)]
+    except OSError:
+        return ["absent"]
+
+
+@lru_cache(maxsize=100_000)
+def _sha256(path: str, _written: int, _size: int) -> str:
+    return sha256(Path(path))
 
 
 def fingerprint(rows: Sequence[Mapping[str, Any]], settings: PreprocessSettings) -> str:
     """Identifies a whole preprocessed set: the settings and every source's hash and range."""
-    return _digest([row_key(row, settings) for row in rows])
+    return digest([row_key(row, settings) for row in rows])[:16]
 
 
 def load_frames(root: Path, settings: PreprocessSettings) -> DatasetDict:
@@ -90,7 +123,7 @@ def load_frames(root: Path, settings: PreprocessSettings) -> DatasetDict:
         raise RunError(f"{folder}: was made with other `preprocess` settings; run `signvlm preprocess`")
     manifest = Manifests(root).validated
     if manifest.is_file():
-        rows = read_json(manifest, "run `signvlm validate`")
+        rows = validated_rows(root)
         if about["clips"] != {row["video_id"]: row_key(row, settings) for row in rows}:
             raise RunError(f"{folder}: the validated clips have changed since; run `signvlm preprocess`")
     return frames
@@ -102,10 +135,11 @@ def about_frames(frames: DatasetDict) -> dict[str, Any]:
     return about
 
 
+def row_points(row: Mapping[str, Any]) -> np.ndarray:
+    """Returns the key points a row's drawings were made from, normalised, float32 (K, 64, 3)."""
+    return np.frombuffer(row["points"], np.float16).reshape(-1, len(KEYPOINTS), 3).astype(np.float32)
+
+
 def row_frames(row: Mapping[str, Any]) -> np.ndarray:
     """Returns a row's frames, read-only uint8 (T, S, S, 3) RGB, without a copy."""
     return np.frombuffer(row["frames"], np.uint8).reshape(row["shape"])
-
-
-def _digest(told: Any) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]

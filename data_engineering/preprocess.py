@@ -30,7 +30,8 @@ from tqdm import tqdm
 
 from data_engineering.clip import SPLITS, Manifests
 from data_engineering.errors import ConfigError, RunError
-from data_engineering.frames import FEATURES, FOLDER, about_frames, fingerprint, row_key, settings_key, stored_count
+from data_engineering.frames import FOLDER, about_frames, features_of, fingerprint, row_key, settings_key, stored_count
+from data_engineering.pose.record import read_about
 from data_engineering.quarantine import quarantine
 from data_engineering.reasons import ClipError
 from data_engineering.report import Report
@@ -39,7 +40,6 @@ from data_engineering.sandbox import cores, run_many
 from data_engineering.settings import DataSettings, PreprocessSettings, ValidateSettings
 from data_engineering.stage import check_selection
 
-_SCHEMA = FEATURES.arrow_schema
 _PART, _OLD = f".{FOLDER}.part", f".{FOLDER}.old"
 # What datasets calls the only file of a split that save_to_disk writes.
 _ARROW = "data-00000-of-00001.arrow"
@@ -68,7 +68,8 @@ def preprocess(
 
     Raises:
         ConfigError: The data root is no folder, or preprocess.stored_frames is less than num_frames.
-        RunError: There is no manifest, clips have changed since, none is left, or the disk is (or would be) full.
+        RunError: There is no manifest, clips have changed since, none is left, key points that are to be drawn are not
+            there, or the disk is (or would be) full.
     """
     limits = limits or ValidateSettings()
     manifests = Manifests(data.root)
@@ -85,6 +86,8 @@ def preprocess(
         report.notes.append(f"{folder} is up to date with the validated clips and the settings")
         return report
     check_sources(rows)
+    if settings.draws:
+        _check_poses(rows)
     row_bytes = count * settings.size**2 * 3 + _OVERHEAD
     _check_space(data.root, len(rows) * row_bytes)
 
@@ -135,6 +138,14 @@ def _held(folder: Path) -> tuple[DatasetDict, dict[str, str]]:
         return DatasetDict(), {}
 
 
+def _check_poses(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses to draw key points that nobody has extracted."""
+    lacking = [row["video_id"] for row in rows if read_about(Path(row["pose_path"])) is None]
+    if lacking:
+        named = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
+        raise RunError(f"{len(lacking)} of {len(rows)} clips have no key points to draw ({named}); run `signvlm pose`")
+
+
 def _check_space(root: Path, needed: int) -> None:
     # The old folder stays until the new one is whole.
     free = shutil.disk_usage(root).free
@@ -164,13 +175,14 @@ def _write_splits(
         workers = min(settings.workers or cores(), len(jobs))
         decoded = run_many(decode_job, jobs, workers=workers, timeout=limits.timeout, max_memory=limits.max_memory)
     failed: dict[str, ClipError] = {}
+    schema = features_of(settings).arrow_schema
     with ExitStack() as stack:
         writers = {}
         for split in SPLITS:
             path = part / split / _ARROW
             path.parent.mkdir(parents=True)
             sink = stack.enter_context(pa.OSFile(str(path), "wb"))
-            writers[split] = stack.enter_context(pa.ipc.new_stream(sink, _SCHEMA))
+            writers[split] = stack.enter_context(pa.ipc.new_stream(sink, schema))
         for row in tqdm(rows, desc="preprocess", unit="clip", disable=not progress):
             video_id = row["video_id"]
             if video_id in copied:
@@ -181,13 +193,13 @@ def _write_splits(
             if isinstance(result, ClipError):
                 failed[video_id] = result
             else:
-                writers[row["split"]].write_batch(_batch(result))
+                writers[row["split"]].write_batch(_batch(result, schema))
     for spilled in part.glob("*.raw"):
         spilled.unlink(missing_ok=True)
     return failed, len(copied)
 
 
-def _batch(row: Mapping[str, Any]) -> pa.RecordBatch:
+def _batch(row: Mapping[str, Any], schema: pa.Schema) -> pa.RecordBatch:
     """One row for Arrow; its frames, megabytes of them, are handed over as they are instead of being copied."""
     given = row["frames"]
     if isinstance(given, Path):
@@ -199,8 +211,8 @@ def _batch(row: Mapping[str, Any]) -> pa.RecordBatch:
         pixels = pa.py_buffer(given)
     offsets = pa.py_buffer(struct.pack("<qq", 0, pixels.size))
     frames = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pixels])
-    columns = [frames if field.name == "frames" else pa.array([row[field.name]], field.type) for field in _SCHEMA]
-    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+    columns = [frames if field.name == "frames" else pa.array([row[field.name]], field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _save_metadata(part: Path, rows: Sequence[Mapping[str, Any]], settings: PreprocessSettings) -> None:
@@ -211,11 +223,14 @@ def _save_metadata(part: Path, rows: Sequence[Mapping[str, Any]], settings: Prep
         "preprocess": settings.model_dump(mode="json", exclude={"workers"}),
         "clips": {row["video_id"]: row_key(row, settings) for row in rows},
     }
-    info = DatasetInfo(description=json.dumps(about), features=FEATURES)
+    features = features_of(settings)
+    info = DatasetInfo(description=json.dumps(about), features=features)
     empty = DatasetDict(
         {
             split: Dataset(
-                InMemoryTable(_SCHEMA.empty_table()), info=info, fingerprint=f"{about['fingerprint']}-{split}"
+                InMemoryTable(features.arrow_schema.empty_table()),
+                info=info,
+                fingerprint=f"{about['fingerprint']}-{split}",
             )
             for split in SPLITS
         }

@@ -8,6 +8,11 @@ import numpy as np
 
 from data_engineering.clip import Manifests, read_json, video_path
 from data_engineering.errors import RunError
+from data_engineering.keypoints import BODY
+from data_engineering.pose.normalize import normalized
+from data_engineering.pose.record import pose_path, read_pose
+from data_engineering.pose.skeleton import drawn, shown
+from data_engineering.reasons import ClipError
 from data_engineering.settings import PreprocessSettings
 from data_engineering.state import unchanged
 from data_engineering.video import clip_frames
@@ -18,7 +23,8 @@ def validated_rows(root: Path) -> list[dict[str, Any]]:
 
     Returns:
         Its rows, each with the path that its file has in `root`: the one written there was given from another working
-        directory, perhaps, or before the data root was moved. A file of the user's own stays where it was.
+        directory, perhaps, or before the data root was moved. A file of the user's own stays where it was. And each
+        with the path that its key points have there, once they are extracted.
 
     Raises:
         RunError: The manifest is missing or is none.
@@ -29,7 +35,14 @@ def validated_rows(root: Path) -> list[dict[str, Any]]:
         isinstance(row, dict) and "motion" in row.get("media", ()) for row in rows
     ):
         raise RunError(f"{manifest}: not a manifest of clips validated by this version; run `signvlm validate`")
-    return [{**row, "video_path": row.get("own_file") or str(video_path(root, row["video_id"]))} for row in rows]
+    return [
+        {
+            **row,
+            "video_path": row.get("own_file") or str(video_path(root, row["video_id"])),
+            "pose_path": str(pose_path(root, row["video_id"])),
+        }
+        for row in rows
+    ]
 
 
 def check_sources(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -74,22 +87,52 @@ def decode_row(manifest_row: Mapping[str, Any], settings: PreprocessSettings) ->
 
     Returns:
         clip_id, gloss, signer_id, split, source: str; frames: bytes of uint8 (T, S, S, 3) RGB; shape: [T, S, S, 3];
-        timestamps: T seconds of the source.
+        timestamps: T seconds of the source. Where the view has drawings, also points: bytes of float16 (K, 64, 3), the
+        normalised key points of the whole clip, from which training draws others.
 
     Raises:
-        ClipError: The file cannot be read any more.
+        ClipError: The file cannot be read any more, or its key points show nobody.
+        RunError: The key points have not been extracted.
     """
-    frames, timestamps = row_clip_frames(manifest_row, settings.stored_frames or settings.num_frames, settings)
+    frames, timestamps, points = [], [], {}
+    if settings.films:
+        film, seconds = row_clip_frames(manifest_row, settings.stored_frames or settings.num_frames, settings)
+        frames.append(film)
+        timestamps += seconds.tolist()
+    if settings.draws:
+        found, times = clip_points(manifest_row)
+        what = shown(found, settings.num_frames)
+        frames.append(drawn(what, settings.size))
+        timestamps += times[what.at].tolist()
+        points = {"points": found.astype(np.float16).tobytes()}
+    pictures = np.concatenate(frames)
     return {
         "clip_id": manifest_row["video_id"],
         "gloss": manifest_row["gloss"],
         "signer_id": str(manifest_row["signer_id"]),
         "split": manifest_row["split"],
         "source": manifest_row["source"],
-        "frames": frames.tobytes(),
-        "shape": list(frames.shape),
-        "timestamps": timestamps.tolist(),
+        "frames": pictures.tobytes(),
+        "shape": list(pictures.shape),
+        "timestamps": timestamps,
+        **points,
     }
+
+
+def clip_points(manifest_row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a clip's key points.
+
+    Returns:
+        float32 (K, 64, 3) as `normalize.normalized` gives them, and K seconds of the source.
+
+    Raises:
+        ClipError: They show nobody.
+        RunError: They have not been extracted, or the file is damaged.
+    """
+    pose = read_pose(Path(manifest_row["pose_path"]))
+    if not pose.found[:, BODY].any():
+        raise ClipError("no_person", f"no body was found in any of {len(pose.points)} frames")
+    return normalized(pose.points, pose.size), pose.times
 
 
 def decode_job(job: tuple[Mapping[str, Any], PreprocessSettings, Path]) -> dict[str, Any]:

@@ -99,8 +99,12 @@ class PreprocessSettings(Section):
     """What a model is shown of a clip.
 
     Attributes:
-        num_frames: Frames the model sees, sampled at the centres of equal segments of the kept range.
-        stored_frames: Frames stored a clip (>= num_frames), so that training can jitter; None for num_frames.
+        view: `rgb` shows the film, `skeleton` drawings of the key points that `signvlm pose` found in it,
+            `rgb+skeleton` the film's frames and after them as many drawings.
+        num_frames: Frames of the film the model sees, sampled at the centres of equal segments of the kept range; of
+            drawings as many, of the segment in which somebody signs.
+        stored_frames: Frames stored a clip (>= num_frames), so that training can jitter; None for num_frames. Only with
+            the view `rgb`: where there are drawings, training varies the key points instead.
         size: Side of the square frames, in pixels.
         crop: `bbox` crops to the index's box of the signer grown by `margin`, or, where there is none or one over nine
             tenths of the frame, to what moves: head and hands. `motion` always takes what moves, `full` pads the whole
@@ -111,6 +115,7 @@ class PreprocessSettings(Section):
         workers: Worker processes; None for one a core.
     """
 
+    view: Literal["rgb", "skeleton", "rgb+skeleton"] = "rgb"
     num_frames: Positive = 8
     stored_frames: Positive | None = None
     size: Annotated[int, Field(ge=16, le=2048)] = 448
@@ -118,3 +123,18 @@ class PreprocessSettings(Section):
     margin: Fraction = 0.2
     cut_black: bool = True
     workers: Positive | None = None
+
+    @property
+    def films(self) -> bool:
+        """Whether a model sees the film."""
+        return self.view != "skeleton"
+
+    @property
+    def draws(self) -> bool:
+        """Whether a model sees drawings of key points."""
+        return self.view != "rgb"
+
+    @property
+    def shown_frames(self) -> int:
+        """How many frames a model sees of a clip, film and drawings together."""
+        return self.num_frames * (self.films + self.draws)

@@ -1,13 +1,18 @@
 """What training varies in a clip: drawn once a clip, so that all of its frames change alike."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from torchvision.transforms import InterpolationMode, v2
 
+from data_engineering.frames import row_points
+from data_engineering.pose.skeleton import skeleton_frames
+from data_engineering.pose.vary import varied
+from data_engineering.settings import PreprocessSettings
 from signvlm.config import AugmentationSettings
 
 Augment = Callable[[np.ndarray], np.ndarray]
@@ -52,6 +57,40 @@ def augmenter(settings: AugmentationSettings, size: int) -> Augment | None:
         return changed if lowest == 100 else _compressed(changed, int(torch.randint(lowest, 101, ())))
 
     return augment
+
+
+def clip_varier(
+    settings: AugmentationSettings, preprocess: PreprocessSettings
+) -> Callable[[Mapping[str, Any], np.ndarray], np.ndarray]:
+    """Returns a function that draws a change and applies it to a whole clip, film and drawings alike.
+
+    Drawings are made anew from key points that were varied: a turned arm is still an arm, where a turned picture has
+    corners. Where there are both, both are mirrored or neither.
+
+    Args:
+        settings: What is varied, and how much.
+        preprocess: What is shown, and how large.
+
+    Returns:
+        (row, uint8 (T, size, size, 3)) to the same shape and dtype; the draws are of torch's generator. The row has
+        `points` where the view has drawings.
+    """
+    pixels = augmenter(settings.model_copy(update={"mirror": 0.0}) if preprocess.draws else settings, preprocess.size)
+
+    def vary(row: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
+        if not preprocess.draws:
+            return frames if pixels is None else pixels(frames)
+        mirror = bool(torch.rand(()) < settings.mirror)
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        points = varied(row_points(row), rng, strength=settings.points, mirror=mirror)
+        drawings = skeleton_frames(points, preprocess.num_frames, preprocess.size)
+        if not preprocess.films:
+            return drawings
+        film = frames[: preprocess.num_frames]
+        film = film if pixels is None else pixels(film)
+        return np.concatenate([film[:, :, ::-1] if mirror else film, drawings])
+
+    return vary
 
 
 def _compressed(frames: np.ndarray, quality: int) -> np.ndarray:

@@ -118,6 +118,8 @@ class AugmentationSettings(Section):
         compression: JPEG at a quality drawn from 100 (1 - this) to 100.
         mirror: Share of clips that are mirrored. Off by default: handedness and direction carry meaning in many signs;
             where each sign may be signed with either hand, it stands in for left-handed signers.
+        points: How much the key points of drawings are varied (`preprocess.view`): 1 as was found to serve, 0 not at
+            all.
         temporal_jitter: Draw each frame from its own segment, where more frames are stored than shown.
         balance_glosses: Draw every gloss equally often, those with few clips more than once an epoch, instead of every
             clip once.
@@ -131,6 +133,7 @@ class AugmentationSettings(Section):
     blur: Jitter = 0.0
     compression: Annotated[float, Field(ge=0, le=0.95)] = 0.0
     mirror: Fraction = 0.0
+    points: Fraction = 1.0
     temporal_jitter: bool = True
     balance_glosses: bool = False
 

@@ -12,6 +12,9 @@ from signvlm.reader import FrameReader, Reader
 from signvlm.recognizer import Recognizer
 from signvlm.runs import newest_bundle
 
+# What a model is shown of a clip, which is decided when it is trained.
+_FRAMING = ("view", "num_frames", "size", "crop", "margin", "cut_black")
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -64,7 +67,7 @@ def find(config: Config, checkpoint: Path | None) -> tuple[Config, Path]:
     trained = read_bundle_config(bundle, config.model.family)
     where = {"device": config.model.device, "dtype": config.model.dtype, "attention": config.model.attention}
     # What the model was trained to see and be asked; only where it runs is the caller's.
-    framing = {key: getattr(trained.preprocess, key) for key in ("num_frames", "size", "crop", "margin", "cut_black")}
+    framing = {key: getattr(trained.preprocess, key) for key in _FRAMING}
     asked = config.preprocess.model_dump(include=set(framing))
     config = config.model_copy(
         update={

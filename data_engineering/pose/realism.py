@@ -28,10 +28,11 @@ FOUND = (0.97, 0.93, 0.88, 0.74, 0.36, 0.16)
 _LOW, _FOUND_LOW = (0.75, 1.0), (1.0, 0.85, 0.4)
 WRONG = 0.02
 """The share of a hand's detections that are the other hand's; half of the frames that show one hand twice."""
-_GAP = 0.067  # seconds
+_MEMORY = 0.1  # seconds: with this, gaps of hands that are found in nine frames of ten last 68 ms on average
 _BODY_JITTER, _HAND_JITTER = 0.002, 0.007  # shoulder widths, standard deviation
-# Of a body's wrist and elbow about where they are: a Rayleigh distribution with the median 0.063 has this spread.
-_DRIFT, _DRIFT_SECONDS = 0.05, 0.3
+# Of a body's wrist and elbow about where they are: a Rayleigh distribution with the median 0.063 has this spread. It
+# drifts so slowly, from one of these moments to the next, that second differences do not show it.
+_DRIFT, _DRIFT_SECONDS = 0.05, 0.5
 _SEEN_SCORE, _GUESSED_SCORE = (0.7, 1.0), (0.13, 0.85)
 
 _ARMS = (
@@ -61,7 +62,7 @@ def realistic(points: np.ndarray, times: np.ndarray, rng: np.random.Generator) -
     result[..., :2] += rng.normal(0, _BODY_JITTER, (count, len(KEYPOINTS), 2))
     for elbow, wrist, hand in _ARMS:
         for joint in (elbow, wrist):
-            result[:, joint, :2] += _DRIFT * _slow((count, 2), step / _DRIFT_SECONDS, rng)
+            result[:, joint, :2] += _DRIFT * _drift(count, step / _DRIFT_SECONDS, rng)
         result[:, hand, :2] += rng.normal(0, _HAND_JITTER, (count, 21, 2))
         result[:, hand, 2] = (points[:, hand, 2] > 0) & _detected(points[:, hand], step, rng)[:, None]
     _mistake(result, step, rng)
@@ -88,15 +89,22 @@ def detection_rates(hand: np.ndarray, step: float) -> np.ndarray:
 
 def _detected(hand: np.ndarray, step: float, rng: np.random.Generator) -> np.ndarray:
     # A smooth normal process through its own distribution function is uniform: rates are kept, and gaps come in runs.
-    return ndtr(_slow((len(hand),), step / _GAP, rng)) < detection_rates(hand, step)
+    return ndtr(_slow((len(hand),), step / _MEMORY, rng)) < detection_rates(hand, step)
 
 
 def _mistake(points: np.ndarray, step: float, rng: np.random.Generator) -> None:
     """Puts, in place, one hand's points where the other's should be, now and then."""
     both = [points[:, hand].copy() for hand in (LEFT_HAND, RIGHT_HAND)]
     for hand, other in zip((LEFT_HAND, RIGHT_HAND), reversed(both), strict=True):
-        wrong = (ndtr(_slow((len(points),), step / _GAP, rng)) < WRONG) & (other[:, 0, 2] > 0)
+        wrong = (ndtr(_slow((len(points),), step / _MEMORY, rng)) < WRONG) & (other[:, 0, 2] > 0)
         points[wrong, hand] = other[wrong]
+
+
+def _drift(count: int, pace: float, rng: np.random.Generator) -> np.ndarray:
+    """Draws places (count, 2) of variance 1 that go straight from one to the next, `1 / pace` frames apart."""
+    at = np.arange(count) * pace
+    knots = rng.normal(0, np.sqrt(1.5), (int(at[-1]) + 2 if count else 0, 2))  # between two, the variance is less
+    return np.stack([np.interp(at, np.arange(len(knots)), axis) for axis in knots.T], axis=1)
 
 
 def _slow(shape: tuple[int, ...], pace: float, rng: np.random.Generator) -> np.ndarray:

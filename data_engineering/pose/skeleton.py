@@ -60,11 +60,13 @@ class Shown:
     """What of a clip is drawn.
 
     Attributes:
+        at: Which N frames of the clip.
         points: float32 (N, 64, 3), short gaps filled.
         trails: N arrays (K, 64, 3): every frame of the clip from `_TRAIL` samples before.
         boxes: The usual side of the left and of the right hand's box, in shoulder widths.
     """
 
+    at: np.ndarray
     points: np.ndarray
     trails: list[np.ndarray]
     boxes: tuple[float, float]
@@ -93,7 +95,7 @@ def shown(points: np.ndarray, num_frames: int) -> Shown:
     at = start + ((np.arange(num_frames) + 0.5) * (end - start) / num_frames).astype(int)
     trails = [points[at[max(number - _TRAIL, 0)] : frame + 1] for number, frame in enumerate(at)]
     left, right = (_usual_box(points[start:end, hand]) for hand in _HANDS)
-    return Shown(points[at], trails, (left, right))
+    return Shown(at, points[at], trails, (left, right))
 
 
 def drawn(shown: Shown, side: int = SIDE) -> np.ndarray:

@@ -9,6 +9,7 @@ from datasets import Dataset
 from data_engineering.frames import row_frames
 from data_engineering.rows import decode_row
 from data_engineering.settings import PreprocessSettings
+from signvlm.corpus import clip_ids
 from signvlm.sampling import choose_frames
 
 
@@ -20,11 +21,7 @@ class SplitClips(Sequence[dict[str, Any]]):
         self._rows = rows
         self._preprocess = preprocess
         self._stored = "frames" in rows.column_names
-        self._about: list[dict[str, Any]] = []
-        if not len(rows):  # no rows, no columns
-            return
-        names = ("clip_id" if self._stored else "video_id", "gloss", "signer_id")
-        columns = zip(*(rows[name] for name in names), strict=True)
+        columns = zip(clip_ids(rows), rows["gloss"], rows["signer_id"], strict=True) if len(rows) else ()
         self._about = [{"clip_id": clip, "gloss": gloss, "signer_id": str(signer)} for clip, gloss, signer in columns]
 
     def __len__(self) -> int:
@@ -57,7 +54,7 @@ class SplitClips(Sequence[dict[str, Any]]):
         """
         row: Mapping[str, Any] = self._rows[index]
         frames = row_frames(row if self._stored else decode_row(row, self._preprocess))
-        return frames[choose_frames(len(frames), self._preprocess.num_frames, jitter=False)]
+        return frames[choose_frames(len(frames), self._preprocess.shown_frames, jitter=False)]
 
 
 def without_each_frame(frames: np.ndarray) -> list[np.ndarray]:

@@ -223,7 +223,7 @@ def _column(
         top1_interval=(ends.low, ends.high),
         top5=accuracy.per_instance(accuracy.hits(places, 5)),
         per_class_top1=accuracy.per_class(right, truth),
-        mrr=float(accuracy.reciprocal(places).mean()) if mode == "exact" else None,
+        mrr=accuracy.mean_reciprocal_rank(places) if mode == "exact" else None,
         left_out=len(run.data["clips"]) - len(clips),
         seconds_per_clip=figures["seconds_per_clip"],
         peak_memory_bytes=figures["peak_memory_bytes"],

@@ -178,7 +178,7 @@ def load_bundle(folder: Path, settings: ModelSettings, hardware: Hardware, confi
         processor,
         prompt=settings.prompt,
         glossary=glossary,
-        num_frames=config.preprocess.num_frames,
+        num_frames=config.preprocess.shown_frames,
         hardware=hardware,
         generation=config.generation,
         chunk_size=config.evaluation.chunk_size,

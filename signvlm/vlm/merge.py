@@ -118,7 +118,7 @@ def merge(
             processor,
             prompt=trained.model.prompt,
             glossary=glossary,
-            num_frames=trained.preprocess.num_frames,
+            num_frames=trained.preprocess.shown_frames,
             hardware=hardware,
             chunk_size=config.evaluation.chunk_size,
         )
@@ -174,5 +174,5 @@ def _frames(root: Path, trained: Config) -> tuple[Sequence[np.ndarray], str]:
                 break
         if found:
             return found, f"{len(found)} clips of the data root"
-    shape = (trained.preprocess.num_frames, trained.preprocess.size, trained.preprocess.size, 3)
+    shape = (trained.preprocess.shown_frames, trained.preprocess.size, trained.preprocess.size, 3)
     return [np.random.default_rng(0).integers(0, 256, shape, np.uint8)], "a clip of noise, as there is no data root"

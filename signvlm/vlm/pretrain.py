@@ -90,7 +90,7 @@ class View:
 
 VIEWS = {
     "rgb": View(filmed, Schedule(see=1200, answer=3300, look=1000), handshape_weight=6.0, hidden_weight=0.3),
-    "skeleton": View(sketched, Schedule(see=500, answer=900, look=300), handshape_weight=2.0, hidden_weight=0.0),
+    "skeleton": View(sketched, Schedule(see=400, answer=550, look=200), handshape_weight=2.0, hidden_weight=0.0),
 }
 
 

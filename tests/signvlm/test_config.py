@@ -9,7 +9,7 @@ from signvlm.config import DEFAULT_CONFIG, load, shipped
 
 SHIPPED = (
     *("demo.yaml", "internvl3_5_1b.yaml", "internvl3_5_2b.yaml", "internvl3_5_4b.yaml", "qwen2_5_vl_3b.yaml"),
-    "wlasl_smoke.yaml",
+    *("skeleton.yaml", "wlasl_smoke.yaml"),
 )
 
 
