@@ -1,41 +1,48 @@
 """What a recogniser over key points is shown of a clip: the data root's key points, or those found in a file now."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from datasets import Dataset
 
 from data_engineering.clip import by_split
-from data_engineering.pose.record import Pose
 from signvlm.config import Config
 from signvlm.corpus import Corpus
 from signvlm.evaluation.clips import SplitClips
-from signvlm.pose.clips import PoseClips, check_poses, clip_points, fingerprint
+from signvlm.extraction import Extraction
+from signvlm.media import check_frames
+from signvlm.pose.clips import PoseClips, check_poses, clip_points, fingerprint, is_extracted
 from signvlm.pose.prepare import prepared
 from signvlm.reader import Read
-
-Extract = Callable[[Path], tuple[Pose, float]]
-"""A video's key points, and the seconds that finding them took; ClipError where it does not decode."""
 
 
 class PoseReader:
     """Shows key points."""
 
-    def __init__(self, config: Config, extract: Extract) -> None:
+    def __init__(self, config: Config, extraction: Extraction) -> None:
         """Takes the configuration in force (its data root, and the rate of the `pose` section), and the extractor."""
         self._config = config
-        self._extract = extract
+        self._extraction = extraction
 
     def file(self, path: Path) -> Read:
         """Finds the key points of a file; see `Reader`."""
-        pose, seconds = self._extract(path)
+        pose, seconds = self._extraction.file(path)
         return Read(prepared(pose, self._config.pose.rate), seconds)
 
     def row(self, row: Mapping[str, Any]) -> Read:
-        """Reads the key points of a clip, where `signvlm pose` left some; see `Reader`."""
+        """Reads the key points that `signvlm pose` left of a clip, or finds them where it has not run. See `Reader`."""
         root = self._config.data.root
+        if not is_extracted(root, row):
+            return self.file(Path(row["video_path"]))
         return Read(clip_points(root, row, self._config.pose.rate))
+
+    def array(self, array: np.ndarray) -> Read:
+        """Finds the key points of frames in memory; they are taken as 25 a second. See `Reader`."""
+        check_frames(array)
+        pose, seconds = self._extraction.frames(iter(array))
+        return Read(prepared(pose, self._config.pose.rate), seconds)
 
     def split(self, rows: Dataset) -> SplitClips:
         """See `Reader`.
