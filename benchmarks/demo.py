@@ -27,7 +27,8 @@ from signvlm.config import Config, load, shipped
 from signvlm.corpus import Corpus, load_corpus
 from signvlm.demo import demo
 from signvlm.eval import evaluate_checkpoint
-from signvlm.train import choose_hardware, train
+from signvlm.train import train
+from signvlm.vlm.arguments import choose_hardware
 from signvlm.vlm.collator import VideoCollator
 from signvlm.vlm.examples import as_examples
 from signvlm.vlm.loss import answer_logits, answer_loss

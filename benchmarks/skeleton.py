@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from data_engineering.pose.normalize import normalized
+from data_engineering.pose.rates import counted
 from data_engineering.pose.realism import realistic
 from data_engineering.pose.record import Pose, read_pose, write_pose
 from data_engineering.preprocess import preprocess
@@ -54,7 +55,8 @@ def make_root(root: Path, task: str, seed: int, *, exact: bool) -> None:
         points = normalized(pose.points, pose.size)
         found = realistic(points, pose.times, np.random.default_rng([seed, number]))
         found[..., :2] = (found[..., :2] * PIXELS + 4 * PIXELS) * (found[..., 2:] > 0)
-        write_pose(path, Pose(found, pose.times, (8 * PIXELS, 8 * PIXELS)), {"extractor": "avatar, realistic"})
+        degraded = Pose(found, pose.times, (8 * PIXELS, 8 * PIXELS))
+        write_pose(path, degraded, {"by": {"name": "avatar"}, "counts": counted(degraded)})
 
 
 def settings(root: Path, out: Path, seed: int, weights: str) -> Config:

@@ -153,6 +153,15 @@ class AvReader:
         shown = before[0], self._pixels(before[1])
         return chosen + [shown] * (len(times) - len(chosen))
 
+    def through(self, start: float, end: float) -> Iterator[Timed]:
+        """Decodes every frame of a range, one after the other.
+
+        Raises:
+            ClipError: undecodable, if nothing decodes because of an error.
+        """
+        for time, frame, _ in decode(self._container, start, end):
+            yield time, self._pixels(frame)
+
     def _pixels(self, frame: "av.VideoFrame") -> np.ndarray:
         # Some streams change their size on the way.
         pixels = frame.to_ndarray(format="rgb24", width=self._container.width, height=self._container.height)

@@ -1,7 +1,7 @@
 """What there is to see of a clip, for people: a few frames of a good one, a frame or the first bytes of a bad one."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,20 @@ _UNSEEN = {"absent", "not_a_file", "outside_root", "unreadable", "too_large"}
 _THUMBNAILS, _BYTES = 5, 32
 
 
+Draw = Callable[[Any], list[str]]
+
+
+def show(job: tuple[Draw, Any]) -> list[str]:
+    """Calls a function that draws with its argument, so that one pool of workers serves all; runs in a worker."""
+    draw, argument = job
+    return draw(argument)
+
+
 def thumbnails(job: tuple[Mapping[str, Any], PreprocessSettings]) -> list[str]:
     """Returns a few small frames of a validated row as `data:` URIs; runs in a worker."""
     row, settings = job
     frames, _ = row_clip_frames(row, _THUMBNAILS, settings)
-    return [_jpeg(frame) for frame in frames]
+    return [jpeg_uri(frame) for frame in frames]
 
 
 def last_frame(job: tuple[Path, int, int]) -> list[str]:
@@ -53,7 +62,7 @@ def last_frame(job: tuple[Path, int, int]) -> list[str]:
         if shown is None:
             raise ClipError("no_frames", "nothing decodes")
         width = max(1, round(shown.width * height / shown.height))
-        return [_jpeg(shown.to_ndarray(format="rgb24", width=min(width, 4 * height), height=height))]
+        return [jpeg_uri(shown.to_ndarray(format="rgb24", width=min(width, 4 * height), height=height))]
 
 
 def first_bytes(path: Path, reason: str) -> str | None:
@@ -69,6 +78,7 @@ def first_bytes(path: Path, reason: str) -> str | None:
     return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in head)
 
 
-def _jpeg(frame: np.ndarray) -> str:
+def jpeg_uri(frame: np.ndarray) -> str:
+    """Returns a picture, uint8 (H, W, 3) RGB, as a `data:` URI."""
     _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()

@@ -31,15 +31,14 @@ from tqdm import tqdm
 from data_engineering.clip import SPLITS, Manifests
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.frames import FOLDER, about_frames, features_of, fingerprint, row_key, settings_key, stored_count
-from data_engineering.pose.record import read_about
+from data_engineering.pose.of_clip import check_poses
 from data_engineering.quarantine import quarantine
 from data_engineering.reasons import ClipError
 from data_engineering.report import Report
-from data_engineering.rows import decode_job, validated_rows
+from data_engineering.rows import check_sources, decode_job, validated_rows
 from data_engineering.sandbox import cores, run_many
 from data_engineering.settings import DataSettings, PreprocessSettings, ValidateSettings
 from data_engineering.stage import check_selection
-from data_engineering.state import unchanged
 
 _PART, _OLD = f".{FOLDER}.part", f".{FOLDER}.old"
 # What datasets calls the only file of a split that save_to_disk writes.
@@ -82,13 +81,13 @@ def preprocess(
     old, held = _held(folder)
     if held == keys:
         # Frames outlive clips that were deleted to make room, but not clips that were replaced.
-        _check_sources([row for row in rows if Path(row["video_path"]).exists()])
+        check_sources([row for row in rows if Path(row["video_path"]).exists()])
         report = Report("preprocess", {"clips": len(rows)}, reused=len(rows), next_step="signvlm train")
         report.notes.append(f"{folder} is up to date with the validated clips and the settings")
         return report
-    _check_sources(rows)
+    check_sources(rows)
     if settings.draws:
-        _check_poses(rows)
+        check_poses(data.root, rows)
     row_bytes = count * settings.size**2 * 3 + _OVERHEAD
     _check_space(data.root, len(rows) * row_bytes)
 
@@ -137,26 +136,6 @@ def _held(folder: Path) -> tuple[DatasetDict, dict[str, str]]:
         return old, about_frames(old)["clips"]
     except (OSError, ValueError, KeyError, StopIteration):
         return DatasetDict(), {}
-
-
-def _check_sources(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuses to decode files that are not the ones that were validated."""
-    same = unchanged((row["video_id"], Path(row["video_path"]), row["media"]) for row in rows)
-    changed = [row["video_id"] for row in rows if row["video_id"] not in same]
-    if changed:
-        named = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
-        raise RunError(
-            f"{len(changed)} of {len(rows)} clips are gone or changed since validation ({named}); "
-            "run `signvlm validate`"
-        )
-
-
-def _check_poses(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuses to draw key points that nobody has extracted."""
-    lacking = [row["video_id"] for row in rows if read_about(Path(row["pose_path"])) is None]
-    if lacking:
-        named = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
-        raise RunError(f"{len(lacking)} of {len(rows)} clips have no key points to draw ({named}); run `signvlm pose`")
 
 
 def _check_space(root: Path, needed: int) -> None:

@@ -35,7 +35,7 @@ def run_many(
     items: Iterable[Item],
     *,
     workers: int | None,
-    timeout: float,
+    timeout: float | Callable[[Item], float],
     max_memory: int,
 ) -> Iterator[tuple[Item, Result | ClipError]]:
     """Applies a function to items in worker processes, in order.
@@ -44,7 +44,7 @@ def run_many(
         function: A module-level function; it, an item and a result must be picklable.
         items: What to work on; taken as workers get free.
         workers: Processes; None for one a core.
-        timeout: Seconds that one item may take before its process is killed.
+        timeout: Seconds that one item may take before its process is killed, or what tells them of an item.
         max_memory: Address space of a process in bytes, where the platform can limit it.
 
     Yields:
@@ -62,12 +62,13 @@ def run_many(
                     item = next(todo)
                 except StopIteration:
                     break
-                waiting.append((item, pool.schedule(function, args=(item,), timeout=timeout)))
+                seconds = _seconds(timeout, item)
+                waiting.append((item, seconds, pool.schedule(function, args=(item,), timeout=seconds)))
             if not waiting:
                 pool.close()
                 break
-            item, future = waiting.popleft()
-            yield item, _outcome(future, timeout, max_memory)
+            item, seconds, future = waiting.popleft()
+            yield item, _outcome(future, seconds, max_memory)
     finally:
         # After a close this is the ordinary end; on an error or an abandoned loop it kills what still runs.
         pool.stop()
@@ -79,11 +80,13 @@ class Sandbox(Generic[Item, Result]):
 
     Args:
         function: As for `run_many`, like the rest.
-        timeout: Seconds that one item may take.
+        timeout: Seconds that one item may take, or what tells them of an item.
         max_memory: Address space of the process in bytes.
     """
 
-    def __init__(self, function: Callable[[Item], Result], *, timeout: float, max_memory: int) -> None:
+    def __init__(
+        self, function: Callable[[Item], Result], *, timeout: float | Callable[[Item], float], max_memory: int
+    ) -> None:
         self._function = function
         self._timeout = timeout
         self._max_memory = max_memory
@@ -93,8 +96,9 @@ class Sandbox(Generic[Item, Result]):
         """Returns the function's result, or the ClipError that ended it, as `run_many` does."""
         if self._pool is None:
             self._pool = _pool(self._function, 1, self._max_memory)
-        future = self._pool.schedule(self._function, args=(item,), timeout=self._timeout)
-        return _outcome(future, self._timeout, self._max_memory)
+        seconds = _seconds(self._timeout, item)
+        future = self._pool.schedule(self._function, args=(item,), timeout=seconds)
+        return _outcome(future, seconds, self._max_memory)
 
     def close(self) -> None:
         """Ends the process."""
@@ -128,6 +132,10 @@ def _start(module: str, max_memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     # A crash is reported by name; a core file a clip would fill the disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _seconds(timeout: float | Callable[[Item], float], item: Item) -> float:
+    return timeout(item) if callable(timeout) else timeout
 
 
 def _outcome(future: "Future[Result]", timeout: float, max_memory: int) -> Result | ClipError:

@@ -23,6 +23,8 @@ from data_engineering.folder import own_folder
 from data_engineering.judge import Job, judge, settings_stamp
 from data_engineering.names import shown
 from data_engineering.perceptual import look_alikes
+from data_engineering.pose import kept
+from data_engineering.pose.record import FOLDER
 from data_engineering.reasons import PASSING, REMEDIES, ClipError
 from data_engineering.report import Report
 from data_engineering.sandbox import cores, run_many
@@ -116,8 +118,9 @@ def validate(
         "selection": stage.selection(data),
         "shown": preprocess.model_dump(mode="json", exclude={"workers"}),
         **health.summary(wanted, rows, corrupted, missing, strays, alike),
+        "poses": kept.summary(data.root, rows) if (data.root / FOLDER).is_dir() else None,
     }
-    health_page.write(manifests, summary, rows, settings, preprocess, changed=bool(fresh))
+    health_page.write(data.root, summary, rows, settings, preprocess, changed=bool(fresh))
     if not rows:
         raise RunError(_nothing_left(data.index if own else data.root / "raw_videos", present, corrupted, manifests))
     return Report(

@@ -156,6 +156,7 @@ class SignRecognizer:
             top,
             batch_size=batch_size,
             temperature=loaded.temperature,
+            reader=loaded.reader,
         )
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML, YAMLError
 
 from data_engineering.clip import read_json
 from data_engineering.errors import RunError
+from signvlm.bundles import POSE_WEIGHTS
 from signvlm.calibration import FILE as CALIBRATION
 from signvlm.config import shipped
 from signvlm.console import note
@@ -70,12 +71,20 @@ answer = model.generate(**inputs, max_new_tokens=16)[0, inputs["input_ids"].shap
 print(processor.decode(answer, skip_special_tokens=True))"""
 
 
+_POSE_USAGE = """\
+from signvlm import SignRecognizer
+
+with SignRecognizer.from_pretrained({name}) as recognizer:
+    for answer in recognizer.rank("clip.mp4", top=5):
+        print(answer.gloss, answer.probability)"""
+
+
 def model_card(bundle: Path, *, name: str | None = None, results: Path | None = None) -> str:
     """Returns the card as Markdown under its metadata.
 
     Args:
         bundle: The bundle's folder. Read where they are there: adapter_config.json (base and revision), config.yaml
-            (data, prompt, frames), glossary.json, metrics.json (`leakage`, `hardware`, `seconds`, `merged`),
+            (data, prompt, frames, network), glossary.json, metrics.json (`leakage`, `hardware`, `seconds`, `merged`),
             calibration.json, base/ (whether the base comes with it).
         name: How users will name it: a repository `user/name`, or None for the folder itself.
         results: An evaluation_results.json; None takes the one that `eval` wrote for this bundle, or none: in it, or
@@ -92,6 +101,7 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
     data, model, preprocess = (config.get(section) or {} for section in ("data", "model", "preprocess"))
     run = evaluated.get("run") or {}
 
+    over_points = (bundle / POSE_WEIGHTS).is_file()
     base = str(adapter.get("base_model_name_or_path") or model.get("base") or "unknown")
     on_hub = _is_hub_id(base)
     shown_base = base if on_hub else Path(base).name
@@ -100,11 +110,11 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
     dataset = "WLASL" if wlasl else Path(str(data.get("index", "clips"))).stem
     title = name or bundle.resolve().name
     metadata = ModelCardData(
-        base_model=base if on_hub else None,
-        library_name="peft" if adapter else "transformers",
-        pipeline_tag="video-text-to-text",
+        base_model=base if on_hub and not over_points else None,
+        library_name="signvlm" if over_points else "peft" if adapter else "transformers",
+        pipeline_tag="video-classification" if over_points else "video-text-to-text",
         license="other",
-        license_name="terms-of-base-and-data",
+        license_name="terms-of-data" if over_points else "terms-of-base-and-data",
         license_link="README.md",
         tags=["sign-language", "sign-language-recognition", "signvlm", *(["wlasl"] if wlasl else [])],
         metrics=["accuracy"],
@@ -114,7 +124,7 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
     has_base = (bundle / "base").is_dir()
     with_base = _FETCHED if name and name.count("/") == 1 else _WITH_BASE_USAGE
     load = (with_base if has_base else _ADAPTER_USAGE) if adapter else _MODEL_USAGE
-    usage = (load + _ASK).format(
+    usage = (_POSE_USAGE if over_points else load + _ASK).format(
         name=_quoted(name or bundle.name),
         base=_quoted(shown_base) + (f", revision={_quoted(str(revision))}" if revision and on_hub else ""),
         prompt=_quoted(str(model.get("prompt", "Which sign is this?"))),
@@ -123,6 +133,9 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
     text = template.render(
         title=title,
         adapter=bool(adapter),
+        over_points=over_points,
+        network=(config.get("pose") or {}).get("network", "unknown"),
+        weights=(metrics.get("parameters") or {}).get("total"),
         base=shown_base,
         base_on_hub=on_hub,
         has_base=has_base,

@@ -35,6 +35,7 @@ def cli() -> None:
 for command in (
     data.download,
     data.validate,
+    data.pose,
     data.preprocess,
     model.train,
     model.eval,

@@ -39,7 +39,8 @@ class ModelSettings(Section):
     """Which model, where it runs, and what it is asked.
 
     Attributes:
-        family: The kind of recogniser behind the seam.
+        family: The kind of recogniser behind the seam: `vlm`, a vision-language model that is shown frames, or `pose`,
+            a small network over key points (the `pose` section), which of this section takes `device` alone.
         base: A model id on the Hub, or a folder (a shipped one by its name, e.g. `params/tiny_base`).
         revision: A commit or tag of `base` on the Hub; None for its newest.
         prompt: The question put to the model with every clip.
@@ -49,7 +50,7 @@ class ModelSettings(Section):
         attention: The attention implementation, by transformers' name: `sdpa` or `eager`; `auto` takes the faster one.
     """
 
-    family: Literal["vlm"] = "vlm"
+    family: Literal["vlm", "pose"] = "vlm"
     base: str = "OpenGVLab/InternVL3_5-2B-HF"
     revision: str | None = None
     prompt: Annotated[str, Field(min_length=1, max_length=500)] = PROMPT
@@ -57,6 +58,37 @@ class ModelSettings(Section):
     device: Literal["auto", "cuda", "directml", "mps", "cpu"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     attention: str = "auto"
+
+
+class PoseSettings(Section):
+    """The recogniser over key points, where model.family is `pose`, and how it is trained.
+
+    Of the other sections it takes loss.label_smoothing, augmentation.mirror and balance_glosses, selection, evaluation
+    and training.output_dir.
+
+    Attributes:
+        network: `conv_gru`, convolutions and a recurrent layer each way, or `st_gcn`, a graph convolutional network.
+        width: The network's channels; None for 96 (`conv_gru`) or 64 (`st_gcn`).
+        dropout: Share of the last layer's channels dropped in training.
+        rate: Frames a second that the network is shown, whatever the clip's own rate.
+        epochs: Rounds through the training clips, at most.
+        batch_size: Clips a step.
+        learning_rate: The highest; it rises over the first tenth of the steps and falls to nothing on a half cosine.
+        weight_decay: AdamW's.
+        augment: Vary the points of training clips: turned, scaled, shifted, slower and faster, hands lost.
+        seed: Seeds the weights, the clips' order and what is varied.
+    """
+
+    network: Literal["conv_gru", "st_gcn"] = "conv_gru"
+    width: Annotated[int, Field(ge=8, le=1024)] | None = None
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    rate: Annotated[float, Field(ge=1, le=120)] = 15.0
+    epochs: Positive = 40
+    batch_size: Positive = 32
+    learning_rate: Rate = 2e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.02
+    augment: bool = True
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class LossSettings(Section):
@@ -165,7 +197,7 @@ class EvaluationSettings(Section):
 
     Attributes:
         batch_size: Clips answered together.
-        modes: The ways of answering, in the table's order.
+        modes: The ways of answering, in the table's order; those that the family does not have are left out.
         chunk_size: Glossary tokens scored in one forward pass of exact ranking; bounds its memory.
         bootstrap_samples: Resamples behind each 95 % interval.
         synonyms: A YAML or JSON list of lists of glosses that name one sign; None for the glosses under which the index
@@ -209,6 +241,7 @@ class Config(Section):
     validate_: Annotated[ValidateSettings, Field(alias="validate")] = ValidateSettings()
     preprocess: PreprocessSettings = PreprocessSettings()
     model: ModelSettings = ModelSettings()
+    pose: PoseSettings = PoseSettings()
     quantization: dict[str, Any] = Field(default_factory=dict)
     lora: dict[str, Any] | None = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)

@@ -58,10 +58,12 @@ def load_corpus(config: Config) -> Corpus:
             f"{manifests.cleaned}: {len(glossary)} gloss has clips, and there is nothing to tell apart; "
             "widen data.glossary or add clips"
         )
-    if (root / FOLDER).is_dir():
+    seen = config.model.family == "vlm"  # key points need no frames but for the report's pictures
+    if seen and (root / FOLDER).is_dir():
         rows = dict(load_frames(root, config.preprocess))
     else:
-        note(f"{root / FOLDER} is not there: clips are decoded as they are read; `signvlm preprocess` does it once")
+        if seen:
+            note(f"{root / FOLDER} is not there: clips are decoded as they are read; `signvlm preprocess` does it once")
         rows = {split: _manifest_rows(by_split(validated, split)) for split in SPLITS}
     health = read_json(manifests.health, VALIDATE)
     known = {row["video_id"] for row in validated}
@@ -82,7 +84,7 @@ def clips_of(rows: list[dict[str, Any]], split: str) -> list[dict[str, Any]]:
 
 def _manifest_rows(rows: Any) -> Dataset:
     """Keeps what decoding needs: manifest rows hold whatever the index held, which Arrow could not always type."""
-    kept = ("video_id", "gloss", "signer_id", "split", "source", "video_path", "bbox", "media", "pose_path")
+    kept = ("video_id", "gloss", "signer_id", "split", "source", "video_path", "bbox", "media", "root")
     return Dataset.from_list([{key: row[key] for key in kept} | {"signer_id": str(row["signer_id"])} for row in rows])
 
 

@@ -12,15 +12,14 @@ from typing import Any
 
 from huggingface_hub import constants
 
-from data_engineering.clip import SPLITS, by_split, read_json
+from data_engineering.clip import SPLITS, read_json
 from data_engineering.errors import ConfigError, RunError
-from data_engineering.frames import fingerprint
+from signvlm.bundles import read_glossary
 from signvlm.calibration import Calibration, Uncalibrated
 from signvlm.config import Config
 from signvlm.console import note
 from signvlm.corpus import Corpus, clips_of, load_corpus, require
 from signvlm.evaluation import fit
-from signvlm.evaluation.clips import SplitClips
 from signvlm.evaluation.evaluate import Background, Results, Split, evaluate
 from signvlm.evaluation.parameters import phonology_of
 from signvlm.evaluation.partial import digest
@@ -29,7 +28,6 @@ from signvlm.evaluation.results import paths, read_results
 from signvlm.evaluation.synonyms import Synonyms, synonyms_of_file, synonyms_of_media
 from signvlm.identity import hashes_of, identify
 from signvlm.loading import Loaded, find, load_found
-from signvlm.vlm.bundle import read_glossary
 
 VALIDATION = "validation"
 _NO_ANSWER = ("workers", "reasons")  # of the hardware: they change how fast a clip is answered, not how
@@ -77,9 +75,7 @@ def evaluate_checkpoint(
     hashes, folder = hashes_of(bundle), folder_of(bundle, config)
     key = identify(hashes, config, load_in_4bit=loaded.hardware.load_in_4bit)
     calibrator = _Calibrator(loaded, corpus, folder, key, split=split, limit=limit, progress=progress)
-    asked = Split(
-        split, SplitClips(rows, config.preprocess), clips_of(corpus.unreadable, split), clips_of(corpus.missing, split)
-    )
+    asked = Split(split, loaded.reader.split(rows), clips_of(corpus.unreadable, split), clips_of(corpus.missing, split))
     history = _history(bundle)
     lost = len(asked.unreadable) + len(asked.missing)
     background = Background(
@@ -107,12 +103,14 @@ def evaluate_checkpoint(
             if protocol == WLASL_OFFICIAL
             else [],
         },
-        key=_pixels_key(loaded, corpus, split, key),
+        key=_shown_key(loaded, corpus, split, key),
     )
+    # The default names every family's ways of answering.
+    modes = tuple(mode for mode in config.evaluation.modes if mode in loaded.recognizer.modes)
     return evaluate(
         loaded.recognizer,
         asked,
-        config.evaluation,
+        config.evaluation.model_copy(update={"modes": modes or config.evaluation.modes}),
         background,
         folder,
         limit=limit,
@@ -179,17 +177,17 @@ class _Calibrator:
                     return fit.fitted_on(results["clips"], glossary, self.key)
         return fit.ask_validation(
             self.loaded.recognizer,
-            SplitClips(self.corpus.rows[VALIDATION], self.loaded.config.preprocess),
+            self.loaded.reader.split(self.corpus.rows[VALIDATION]),
             self.loaded.config.evaluation,
             self.folder,
-            _pixels_key(self.loaded, self.corpus, VALIDATION, self.key),
+            _shown_key(self.loaded, self.corpus, VALIDATION, self.key),
             self.key,
             progress=self.progress,
         )
 
 
-def _pixels_key(loaded: Loaded, corpus: Corpus, split: str, identity: str) -> str:
-    """Identifies the answers to a split's clips to the last digit: also by device, libraries and pixels."""
+def _shown_key(loaded: Loaded, corpus: Corpus, split: str, identity: str) -> str:
+    """Identifies the answers to a split's clips to the last digit: also by device, libraries and what is shown."""
     config = loaded.config
     return digest(
         [
@@ -198,7 +196,7 @@ def _pixels_key(loaded: Loaded, corpus: Corpus, split: str, identity: str) -> st
             config.evaluation.chunk_size,
             {key: value for key, value in dataclasses.asdict(loaded.hardware).items() if key not in _NO_ANSWER},
             {name: importlib.metadata.version(name) for name in ("signvlm", "torch", "transformers")},
-            fingerprint(by_split([row for row in corpus.manifest if "media" in row], split), config.preprocess),
+            loaded.reader.fingerprint(corpus, split),
         ]
     )
 

@@ -16,6 +16,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.settings import DataSettings
+from signvlm.bundles import POSE_WEIGHTS
 from signvlm.config import load
 from signvlm.token import find_token
 
@@ -92,7 +93,7 @@ def _checked(folder: Path, name: str) -> tuple[str, ...]:
     if not (folder / "config.yaml").is_file():
         raise ConfigError(f"{name}: not a bundle of signvlm (no config.yaml); name another, or load it with peft")
     base = load(folder / "config.yaml").model.base
-    its_own = any((folder / place).is_file() for place in ("config.json", "base/config.json"))
+    its_own = any((folder / place).is_file() for place in ("config.json", "base/config.json", POSE_WEIGHTS))
     if not its_own and not is_repository(base):
         raise ConfigError(f"{name}: its base, {base!r}, is a folder that only its author has; ask for a merged model")
     nowhere = DataSettings()

@@ -11,17 +11,19 @@ from typing import Any
 
 from data_engineering.clip import read_json
 from data_engineering.errors import ConfigError
+from signvlm.bundles import ADAPTER, POSE_WEIGHTS
 from signvlm.card import RESULTS, model_card
 from signvlm.config import Config, load, shipped
 from signvlm.fetch import SUFFIXES
 from signvlm.upload import CARD, Upload, check_name, send, sizes
 
 EVENTS = "tb_logs"
-CONFIG, ADAPTER = "config.yaml", "adapter_config.json"
+CONFIG = "config.yaml"
 WEIGHTS = (
     (ADAPTER, "adapter_model.safetensors"),
     ("config.json", "model.safetensors"),
     ("config.json", "model.safetensors.index.json"),
+    (CONFIG, POSE_WEIGHTS),
 )
 
 

@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from signvlm.bundles import read_bundle_config
 from signvlm.calibration import Calibration, load_calibration
 from signvlm.config import Config
 from signvlm.console import note
 from signvlm.hardware import Hardware
-from signvlm.passthrough import check_passthrough
+from signvlm.reader import FrameReader, Reader
 from signvlm.recognizer import Recognizer
 from signvlm.runs import newest_bundle
-from signvlm.vlm.arguments import choose_hardware
-from signvlm.vlm.bundle import load_bundle, read_bundle_config
 
 # What a model is shown of a clip, which is decided when it is trained.
 _FRAMING = ("view", "num_frames", "size", "crop", "margin", "cut_black")
@@ -23,6 +22,7 @@ class Loaded:
 
     Attributes:
         recognizer: It.
+        reader: Makes clips into what it is shown.
         config: The configuration in force: the caller's, with the model, prompt and framing that the bundle was
             trained with.
         hardware: What it runs on.
@@ -31,6 +31,7 @@ class Loaded:
     """
 
     recognizer: Recognizer
+    reader: Reader
     config: Config
     hardware: Hardware
     bundle: Path
@@ -58,9 +59,12 @@ def find(config: Config, checkpoint: Path | None) -> tuple[Config, Path]:
     Raises:
         ConfigError: The configuration does not suit the libraries, there is no bundle, or the folder is not one.
     """
-    check_passthrough(config)
+    if config.model.family == "vlm":
+        from signvlm.passthrough import check_passthrough
+
+        check_passthrough(config)
     bundle = checkpoint or newest_bundle(config.output_dir)
-    trained = read_bundle_config(bundle)
+    trained = read_bundle_config(bundle, config.model.family)
     where = {"device": config.model.device, "dtype": config.model.dtype, "attention": config.model.attention}
     # What the model was trained to see and be asked; only where it runs is the caller's.
     framing = {key: getattr(trained.preprocess, key) for key in _FRAMING}
@@ -68,6 +72,7 @@ def find(config: Config, checkpoint: Path | None) -> tuple[Config, Path]:
     config = config.model_copy(
         update={
             "model": trained.model.model_copy(update=where),
+            "pose": trained.pose,
             "preprocess": config.preprocess.model_copy(update=framing),
             "quantization": {
                 **trained.quantization,
@@ -84,6 +89,21 @@ def find(config: Config, checkpoint: Path | None) -> tuple[Config, Path]:
 
 def load_found(config: Config, bundle: Path) -> Loaded:
     """Loads what `find` found; raises as `load_recognizer`."""
-    hardware = choose_hardware(config)
+    # Imported here: the libraries of a language model load for longer than a network over key points trains.
+    if config.model.family == "pose":
+        from signvlm.pose import bundle as pose_bundle
+        from signvlm.pose.extraction import Extraction
+        from signvlm.pose.hardware import choose_hardware, torch_device
+        from signvlm.pose.reader import PoseReader
+
+        hardware = choose_hardware(config)
+        recognizer: Recognizer = pose_bundle.load_bundle(bundle, config, torch_device(hardware))
+        reader = PoseReader(config, Extraction(config))
+        return Loaded(recognizer, reader, config, hardware, bundle, load_calibration(bundle))
+    from signvlm.vlm import bundle as vlm_bundle
+    from signvlm.vlm.arguments import choose_hardware as choose_for_vlm
+
+    hardware = choose_for_vlm(config)
     calibration = load_calibration(bundle)
-    return Loaded(load_bundle(bundle, config.model, hardware, config), config, hardware, bundle, calibration)
+    recognizer = vlm_bundle.load_bundle(bundle, config.model, hardware, config)
+    return Loaded(recognizer, FrameReader(config), config, hardware, bundle, calibration)

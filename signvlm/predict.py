@@ -5,6 +5,7 @@ signvlm predict clips/ --top 3 --json
 find . -name '*.mp4' | signvlm predict - --checkpoint user/name --batch-size 8 --timing
 """
 
+import dataclasses
 import functools
 import itertools
 import math
@@ -17,12 +18,12 @@ import numpy as np
 
 from data_engineering.clip import Manifests
 from data_engineering.errors import RunError
-from data_engineering.frames import row_frames
 from data_engineering.reasons import ClipError
-from data_engineering.rows import decode_row, validated_rows
+from data_engineering.rows import validated_rows
 from signvlm.config import Config
 from signvlm.console import note
-from signvlm.media import REMEDIES, frames_of, read_clip
+from signvlm.media import REMEDIES
+from signvlm.reader import FrameReader, Reader
 from signvlm.recognizer import Ranking, Recognizer
 
 TOLERANCE = 1e-3  # how far apart the bounds on a probability may be where only the best glosses are asked for
@@ -53,6 +54,8 @@ class Prediction:
         error: Why there are none: `reason: detail`.
         remedy: What to do about that.
         indexed: Whether the data root's manifest told which part and which signer to look at.
+        extraction_seconds: What finding the clip's key points took, for a recogniser over them; None where none had to
+            be found.
     """
 
     clip: Path | None
@@ -60,6 +63,7 @@ class Prediction:
     error: str | None = None
     remedy: str | None = None
     indexed: bool = False
+    extraction_seconds: float | None = None
 
     def record(self) -> dict[str, Any]:
         """Returns what `--json` prints."""
@@ -70,13 +74,16 @@ class Prediction:
             {"gloss": gloss, "log_prob": round(log_prob, 6), "probability": round(probability, 6)}
             for gloss, log_prob, probability in self.answers
         ]
-        return {"clip": clip, "answers": answers}
+        took = self.extraction_seconds
+        return {"clip": clip, "answers": answers} | ({} if took is None else {"extraction_seconds": round(took, 3)})
 
     def lines(self) -> list[str]:
         """Returns what a person reads."""
         if self.error is not None:
             return [f"{self.clip}: {self.error}; {self.remedy}"]
         known = "" if self.indexed else "  (not in the data root's index: framed by what moves)"
+        if self.extraction_seconds is not None:
+            known = f"  (key points found in {self.extraction_seconds:.2f} s)"
         return [f"{self.clip}{known}", *(f"  {answer.probability:6.1%}  {answer.gloss}" for answer in self.answers)]
 
 
@@ -88,6 +95,7 @@ def predict(
     *,
     batch_size: int = 1,
     temperature: float = 1.0,
+    reader: Reader | None = None,
 ) -> Iterator[Prediction]:
     """Ranks the glossary for each clip, in order, as they come.
 
@@ -98,6 +106,7 @@ def predict(
         top: Glosses a clip; None for all.
         batch_size: Clips answered together. The first is answered by itself, so that no one waits for a whole batch.
         temperature: Divides the log-probabilities before they become probabilities; 1 where none was fitted.
+        reader: Makes clips into what the recogniser is shown; None for frames as `config` says.
 
     Yields:
         A prediction a clip; a file that is no clip has its error instead.
@@ -107,16 +116,17 @@ def predict(
         RunError: The model answers with what is no number.
     """
     todo, size = iter(clips), 1
+    reader = reader or FrameReader(config)
     while batch := list(itertools.islice(todo, size)):
-        read = [_read(clip, config) for clip in batch]
-        frames = [shown for shown, _ in read if shown is not None]
+        read = [_read(clip, config, reader) for clip in batch]
+        asked = [shown for shown, _ in read if shown is not None]
         best = len(recognizer.glossary) if top is None else top
-        rankings = iter(recognizer.rank(frames, best, temperature=temperature, tolerance=TOLERANCE) if frames else ())
+        rankings = iter(recognizer.rank(asked, best, temperature=temperature, tolerance=TOLERANCE) if asked else ())
         for shown, prediction in read:
             if shown is None:
                 yield prediction
             else:
-                yield Prediction(prediction.clip, _answers(next(rankings)), indexed=prediction.indexed)
+                yield dataclasses.replace(prediction, answers=_answers(next(rankings)))
         size = batch_size
 
 
@@ -129,18 +139,18 @@ def _answers(ranking: Ranking) -> tuple[RankedGloss, ...]:
     )
 
 
-def _read(clip: Path | np.ndarray, config: Config) -> tuple[np.ndarray | None, Prediction]:
-    """Returns a clip's frames (None where there are none), and the prediction so far: its name and any error."""
+def _read(clip: Path | np.ndarray, config: Config, reader: Reader) -> tuple[np.ndarray | None, Prediction]:
+    """Returns what is shown of a clip (None where it is none), and the prediction so far: its name and any error."""
     if isinstance(clip, np.ndarray):
-        return frames_of(clip, config.preprocess), Prediction(None)
+        read = reader.array(clip)
+        return read.clip, Prediction(None, extraction_seconds=read.seconds)
     if "\0" in str(clip):
         return None, Prediction(clip, error="absent: no file can have this name", remedy=REMEDIES["absent"])
     row = None
     try:
         row = _known_clips(config.data.root).get(clip.resolve())
-        if row is not None:
-            return row_frames(decode_row(row, config.preprocess)), Prediction(clip, indexed=True)
-        return read_clip(clip, config.preprocess, config.validate_), Prediction(clip)
+        read = reader.file(clip) if row is None else reader.row(row)
+        return read.clip, Prediction(clip, indexed=row is not None, extraction_seconds=read.seconds)
     except (ClipError, OSError) as failure:  # OSError: a name too long to be looked up
         error = failure if isinstance(failure, ClipError) else ClipError("unreadable", str(failure.strerror))
         own = None if row is not None else REMEDIES.get(error.reason)

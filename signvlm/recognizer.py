@@ -79,6 +79,10 @@ def log_sum(log_probs: np.ndarray) -> float:
 class Recognizer(Protocol):
     """What a family of models must offer.
 
+    What a clip is, the family says; `signvlm.reader.Reader` makes it of files, arrays and manifest rows. To a
+    vision-language model it is uint8 (T, H, W, 3) RGB, all of a batch with the same T, as preprocessing makes them; to
+    a network over key points float32 (T, 64, 3), of any T.
+
     Attributes:
         glossary: The glosses that can be recognised.
         modes: The ways of answering: `exact` (the whole glossary, ranked), and for generative models `beam` (free)
@@ -99,7 +103,7 @@ class Recognizer(Protocol):
         """Answers a batch of clips.
 
         Args:
-            clips: uint8 (T, H, W, 3) RGB arrays, all with the same T, as preprocessing makes them.
+            clips: As the family is shown them.
             mode: One of `modes`.
 
         Returns:
@@ -113,7 +117,7 @@ class Recognizer(Protocol):
         """Finds each clip's best glosses, the same that scoring the whole glossary finds; for predictions.
 
         Args:
-            clips: uint8 (T, H, W, 3) RGB arrays, all with the same T.
+            clips: As the family is shown them.
             top: How many, at least 1; the whole glossary where it is smaller.
             temperature: Of the rankings' shares.
             tolerance: How far apart the least and the greatest share of an answer may be; None where shares do not
@@ -128,7 +132,7 @@ class Recognizer(Protocol):
         """Scores every gloss for every clip; for calibration, fusion, and metrics over the whole glossary.
 
         Args:
-            clips: uint8 (T, H, W, 3) RGB arrays, all with the same T.
+            clips: As the family is shown them.
 
         Returns:
             float32 (B, G), in the glossary's order: `Answer.log_prob` of each gloss.

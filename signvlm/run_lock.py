@@ -1,5 +1,6 @@
 """One training a folder: a lock that the operating system takes back when its holder ends, however it ends."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from types import TracebackType
 
 from data_engineering.errors import RunError
 from signvlm.console import note
+from signvlm.runs import fresh_run
 
 FILE = ".lock"
 _PLACE = 1 << 20  # the byte that is locked on Windows, where what is locked cannot be read
@@ -59,6 +61,21 @@ class RunLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def claim(output_dir: Path, held: contextlib.ExitStack) -> Path:
+    """Takes a fresh run's folder; where another training was faster, the next one.
+
+    Args:
+        output_dir: Where runs go.
+        held: Keeps the folder until it is closed.
+    """
+    for _ in range(100):
+        folder = fresh_run(output_dir)
+        with contextlib.suppress(InUseError):
+            held.enter_context(RunLock(folder))
+            return folder
+    raise RunError(f"{output_dir}: trainings start there all the time; set training.output_dir")
 
 
 def _lock(handle: int) -> None:

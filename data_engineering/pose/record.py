@@ -58,7 +58,11 @@ def write_pose(path: Path, pose: Pose, about: Mapping[str, Any]) -> None:
         RunError: The disk is full or the folder cannot be written; the earlier file stays as it was.
     """
     told = {"format": _FORMAT, "size": json.dumps(pose.size), "about": json.dumps(about, sort_keys=True, default=str)}
-    arrays: dict[str, np.ndarray] = {"points": pose.points.astype(np.float16), "times": pose.times.astype(np.float32)}
+    # In memory as they are indexed: safetensors writes an array's bytes as they lie, whatever its strides say.
+    arrays = {
+        "points": np.ascontiguousarray(pose.points, np.float16),
+        "times": np.ascontiguousarray(pose.times, np.float32),
+    }
     write_bytes(path, save(arrays, metadata=told))
 
 

@@ -71,18 +71,18 @@ def _batch(
         record: dict[str, Any] = {"clip_id": clips[index]["clip_id"]}
         records.append(record)
         try:
-            shown.append((record, clips.frames(index)))
+            shown.append((record, clips.shown(index)))
         except ClipError as error:
             record["unreadable"] = f"{error.reason}: {error.detail}"
     if not shown:
         return records
     for record, _ in shown:
         record |= {"seconds": {}, "memory": {}}
-    frames = [each for _, each in shown]
+    asked = [each for _, each in shown]
     for mode in modes:
         reset_peak()
         started = time.perf_counter()
-        answers = answers_in(recognizer, frames, mode, [record["clip_id"] for record, _ in shown])
+        answers = answers_in(recognizer, asked, mode, [record["clip_id"] for record, _ in shown])
         seconds = (time.perf_counter() - started) / len(shown)
         for (record, _), given in zip(shown, answers, strict=True):
             record[mode] = given
@@ -92,7 +92,7 @@ def _batch(
 
 
 def answers_in(
-    recognizer: Recognizer, frames: Sequence[np.ndarray], mode: str, clip_ids: Sequence[str]
+    recognizer: Recognizer, clips: Sequence[np.ndarray], mode: str, clip_ids: Sequence[str]
 ) -> Sequence[Sequence[Any]]:
     """Returns each clip's answers as the results file holds them, best first.
 
@@ -103,12 +103,12 @@ def answers_in(
     """
     glossary = recognizer.glossary
     if mode != "exact":
-        given = recognizer.answer(frames, mode)
+        given = recognizer.answer(clips, mode)
         for clip_id, answers in zip(clip_ids, given, strict=True):
             _check_numbers(clip_id, [answer.gloss for answer in answers], [answer.log_prob for answer in answers])
         return [accuracy.canonical((answer.gloss for answer in answers), glossary) for answers in given]
     found: list[ExactAnswers] = []
-    for clip_id, scores in zip(clip_ids, recognizer.log_probs(frames), strict=True):
+    for clip_id, scores in zip(clip_ids, recognizer.log_probs(clips), strict=True):
         _check_numbers(clip_id, glossary, scores.tolist())
         found.append(ExactAnswers.of_scores(glossary, scores))
     return found

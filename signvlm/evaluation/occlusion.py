@@ -1,7 +1,7 @@
 """Which frames mattered: by how much an answer's log-odds fall when one frame is blanked.
 
 Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, section 4.2, in time
-instead of in space. A frame is blanked with the clip's mean colour, which is less foreign to a model than black.
+instead of in space. What a blank is, the clips say: `SplitClips.blanked`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,29 +17,21 @@ from signvlm.evaluation.clips import SplitClips
 from signvlm.recognizer import Recognizer
 
 
-def blanked(frames: np.ndarray) -> list[np.ndarray]:
-    """Returns T clips, uint8 (T, H, W, 3), the t-th with frame t in the clip's mean colour."""
-    colour = frames.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
-    clips = []
-    for index in range(len(frames)):
-        clip = frames.copy()
-        clip[index] = colour
-        clips.append(clip)
-    return clips
-
-
-def drops(recognizer: Recognizer, frames: np.ndarray, gloss: str, batch_size: int) -> NDArray[np.float64]:
-    """Returns float64 (T,): by how much the gloss's log-odds within the glossary fall, in nats, frame by frame.
+def drops(
+    recognizer: Recognizer, shown: np.ndarray, blanked: Sequence[np.ndarray], gloss: str, batch_size: int
+) -> NDArray[np.float64]:
+    """Returns float64 (N,): by how much the gloss's log-odds within the glossary fall, in nats, blank by blank.
 
     Log-odds, log(p / (1 - p)), because the probability of a sure answer hardly moves whatever is blanked.
 
     Args:
         recognizer: Whatever scores a glossary.
-        frames: uint8 (T, H, W, 3) RGB.
+        shown: The clip.
+        blanked: N clips, each of them without one frame or part of it.
         gloss: The answer to explain, one of the glossary.
         batch_size: Clips scored at once.
     """
-    asked = [frames, *blanked(frames)]
+    asked = [shown, *blanked]
     scores = [
         row
         for start in range(0, len(asked), batch_size)
@@ -79,9 +71,9 @@ def explain(
     for clip in (answered[index] for index in sorted(drawn)):
         answer = clip["exact"][0]["gloss"]
         try:
-            frames = clips.frames(place[clip["clip_id"]])
+            shown = clips.shown(place[clip["clip_id"]])
         except ClipError:
             continue  # gone since it was answered
-        fallen = drops(recognizer, frames, answer, batch_size)
+        fallen = drops(recognizer, shown, clips.blanked(shown), answer, batch_size)
         explained.append({"clip_id": clip["clip_id"], "answer": answer, "drops": [round(float(x), 4) for x in fallen]})
     return explained

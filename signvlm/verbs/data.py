@@ -1,5 +1,5 @@
 # ruff: noqa: D301  \b in a help text is click's mark of a paragraph that keeps its lines, so these are no raw strings
-"""From an index to a dataset: download, validate, preprocess."""
+"""From an index to a dataset: download, validate, pose, preprocess."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from data_engineering.errors import RunError
-from signvlm.command import configured, print_lines, print_report, verb
-from signvlm.console import watched
+from signvlm.command import FOLDER, configured, print_lines, print_report, verb
+from signvlm.console import note, watched
 
 if TYPE_CHECKING:
     from signvlm.config import Config
@@ -72,6 +72,31 @@ def validate(config: "Config", clips: tuple[Path, ...]) -> None:
     else:
         sections = (config.data, config.download, config.validate_, config.preprocess)
         print_report(run(*sections, config.model.prompt, progress=watched()))
+
+
+@click.command()
+@click.option("--from", "folder", metavar="FOLDER", type=FOLDER, help="Take key points from these files instead.")
+@verb
+@configured
+def pose(config: "Config", folder: Path | None) -> None:
+    """Find the key points of body, hands and face in every frame of the validated clips.
+
+    The extractor, MediaPipe Holistic, runs in an environment of its own, which uv makes the first time. --from FOLDER
+    reads poses that the dataset brings along: <video_id>.pose, or <video_id>.json with COCO-WholeBody's 133 points.
+
+    \b
+    Example: signvlm pose
+             signvlm pose --from poses/
+    """
+    sections = (config.data, config.validate_, config.preprocess)
+    if folder is None:
+        from data_engineering.pose.stage import pose as run
+
+        print_report(run(*sections, tell=note, progress=watched()))
+    else:
+        from data_engineering.pose.bring import bring
+
+        print_report(bring(folder, *sections, progress=watched()))
 
 
 @click.command()

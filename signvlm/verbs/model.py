@@ -158,7 +158,13 @@ def predict(
     size = batch_size or loaded.config.evaluation.batch_size
     found = find_clips(_named(clips))
     for prediction in run(
-        loaded.recognizer, loaded.config, found, top, batch_size=size, temperature=loaded.temperature
+        loaded.recognizer,
+        loaded.config,
+        found,
+        top,
+        batch_size=size,
+        temperature=loaded.temperature,
+        reader=loaded.reader,
     ):
         times.append(time.perf_counter())
         done += 1

@@ -18,13 +18,13 @@ from transformers import AutoProcessor, PreTrainedModel, ProcessorMixin
 
 from data_engineering.clip import read_json, write_json, write_text
 from data_engineering.errors import ConfigError, RunError
+from signvlm.bundles import ADAPTER, read_glossary, replace
 from signvlm.card import model_card
-from signvlm.config import Config, ModelSettings, load, shipped
+from signvlm.config import Config, ModelSettings, shipped
 from signvlm.hardware import Hardware
 from signvlm.vlm.model import load_base, torch_device, unwrap
 from signvlm.vlm.recognizer import VLMRecognizer
 
-ADAPTER = "adapter_config.json"
 BASE = "base"
 # A base up to this size travels with its adapters: the shipped one has 7 MB, and its next release other weights.
 _SMALL_BASE = 100_000_000  # bytes
@@ -46,14 +46,7 @@ def save_bundle(
     """
     part = write_bundle(folder, model, processor, glossary, config, metrics)
     try:
-        if folder.exists():
-            old = folder.with_name(f".{folder.name}.old")
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-            part.rename(folder)
-            shutil.rmtree(old)
-        else:
-            part.rename(folder)
+        replace(folder, part)
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
         raise _cannot_write(folder, error) from error
@@ -114,20 +107,6 @@ def _cannot_write(folder: Path, error: Exception) -> RunError:
     return RunError(f"{folder}: cannot be written ({error}); free space or choose another folder")
 
 
-def read_bundle_config(folder: Path) -> Config:
-    """Reads the configuration that a bundle was trained with.
-
-    Raises:
-        ConfigError: The folder is not a bundle; the message names what is missing.
-    """
-    whole = (folder / "config.json").is_file()  # a language model trained without LoRA, maybe in several files
-    weights = ("model*.safetensors",) if whole else (ADAPTER, "adapter_model.safetensors")
-    for name in ("config.yaml", "glossary.json", *weights):
-        if not any(folder.glob(name)):
-            raise ConfigError(f"{folder}: not an adapter bundle (no {name}); give a run's adapter/ with --checkpoint")
-    return load(folder / "config.yaml")
-
-
 def base_settings(folder: Path, settings: ModelSettings) -> ModelSettings:
     """Returns which base a bundle's adapter belongs to: its own copy, else the commit that it was trained on.
 
@@ -172,19 +151,6 @@ def load_adapted(
     if processor.tokenizer.get_vocab() != its_processor.tokenizer.get_vocab():
         raise ConfigError(f"{folder}: the adapter does not fit {settings.base} (it has another vocabulary)")
     return model, processor
-
-
-def read_glossary(folder: Path) -> tuple[str, ...]:
-    """Reads a bundle's glosses.
-
-    Raises:
-        ConfigError: glossary.json is not a list of glosses.
-        RunError: It is missing or no JSON.
-    """
-    glossary = read_json(folder / "glossary.json", "give a run's adapter/ with --checkpoint")
-    if not isinstance(glossary, list) or not all(isinstance(gloss, str) for gloss in glossary) or not glossary:
-        raise ConfigError(f"{folder / 'glossary.json'}: not a list of glosses; give a run's adapter/ with --checkpoint")
-    return tuple(glossary)
 
 
 def load_bundle(folder: Path, settings: ModelSettings, hardware: Hardware, config: Config) -> VLMRecognizer:

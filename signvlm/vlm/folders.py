@@ -1,28 +1,12 @@
-"""A training takes its folder: a fresh one, or the one that it goes on in. No two trainings ever have the same."""
+"""A training takes the folder that it goes on in."""
 
 import contextlib
 from pathlib import Path
 
-from data_engineering.errors import ConfigError, RunError
+from data_engineering.errors import ConfigError
 from signvlm.config import Config
-from signvlm.run_lock import InUseError, RunLock
-from signvlm.runs import fresh_run
+from signvlm.run_lock import RunLock
 from signvlm.vlm.checkpoints import resumable, set_aside
-
-
-def claim(output_dir: Path, held: contextlib.ExitStack) -> Path:
-    """Takes a fresh run's folder; where another training was faster, the next one.
-
-    Args:
-        output_dir: Where runs go.
-        held: Keeps the folder until it is closed.
-    """
-    for _ in range(100):
-        folder = fresh_run(output_dir)
-        with contextlib.suppress(InUseError):
-            held.enter_context(RunLock(folder))
-            return folder
-    raise RunError(f"{output_dir}: trainings start there all the time; set training.output_dir")
 
 
 def go_on(config: Config, held: contextlib.ExitStack) -> tuple[Path, Path]:

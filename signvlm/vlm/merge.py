@@ -21,13 +21,14 @@ from data_engineering.errors import ConfigError, RunError
 from data_engineering.frames import row_frames
 from data_engineering.reasons import ClipError
 from data_engineering.rows import decode_row, validated_rows
+from signvlm.bundles import ADAPTER, read_bundle_config, read_glossary
 from signvlm.calibration import FILE as CALIBRATION
 from signvlm.card import model_card
 from signvlm.config import Config
 from signvlm.console import note
 from signvlm.hardware import Hardware, select
 from signvlm.runs import newest_bundle
-from signvlm.vlm.bundle import ADAPTER, load_adapted, read_bundle_config, read_glossary, write_bundle
+from signvlm.vlm.bundle import load_adapted, write_bundle
 from signvlm.vlm.model import load_base, unwrap
 from signvlm.vlm.recognizer import VLMRecognizer
 
@@ -104,7 +105,7 @@ def merge(
     if out.exists():
         raise ConfigError(f"{out}: exists; name a folder with --out that does not")
     bundle = checkpoint or newest_bundle(config.output_dir)
-    trained = read_bundle_config(bundle)
+    trained = read_bundle_config(bundle, "vlm")
     if not (bundle / ADAPTER).is_file():
         raise ConfigError(f"{bundle}: is a whole model already, there is no adapter to merge; use it as it is")
     metrics = read_json(bundle / "metrics.json", "train again") if (bundle / "metrics.json").is_file() else {}

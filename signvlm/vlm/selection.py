@@ -5,7 +5,7 @@ validation clips does, and several processes share it without counting a clip tw
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,14 +13,12 @@ import numpy as np
 from datasets import Dataset
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from data_engineering.errors import ConfigError
 from signvlm import processes
-from signvlm.corpus import Corpus
+from signvlm.selection import DIGITS, without_gain
 from signvlm.vlm.examples import UnreadableClipsError
 from signvlm.vlm.out_of_memory import shrinking
 
 SCORE = "eval_selection"  # what transformers' trainer compares; never shown
-_DIGITS = 4  # of a loss: a smaller gain is none
 Rank = Callable[[Callable[[], None]], "Ranked"]  # of something to call after each batch
 LogProbs = Callable[[Sequence[Mapping[str, Any]]], np.ndarray]
 
@@ -147,30 +145,8 @@ def selection_score(ranked: Ranked) -> float:
 
     One clip more is worth 1 / clips, and no loss is worth more than half of it.
     """
-    loss = round(ranked.loss, _DIGITS) if math.isfinite(ranked.loss) else math.inf
+    loss = round(ranked.loss, DIGITS) if math.isfinite(ranked.loss) else math.inf
     return ranked.top1 + 0.5 / ranked.clips / (1 + max(0.0, loss))
-
-
-def best_evaluation(history: Iterable[Mapping[str, Any]], metric: str) -> Mapping[str, Any] | None:
-    """Returns the best evaluation of the trainer's log, the first of equals; None where there is none.
-
-    Args:
-        history: The trainer's log, which a resumed run goes on with.
-        metric: `top1` (ties by loss) or `loss`.
-    """
-    evaluations = [entry for entry in history if "eval_loss" in entry]
-    return max(evaluations, key=lambda entry: _worth(entry, metric), default=None)
-
-
-def without_gain(history: Iterable[Mapping[str, Any]], metric: str) -> int:
-    """Returns how many evaluations have passed since the best one; takes what `best_evaluation` takes."""
-    worth = [_worth(entry, metric) for entry in history if "eval_loss" in entry]
-    return len(worth) - 1 - worth.index(max(worth)) if worth else 0
-
-
-def _worth(entry: Mapping[str, Any], metric: str) -> tuple[float, float]:
-    loss = round(entry["eval_loss"], _DIGITS) if math.isfinite(entry["eval_loss"]) else math.inf
-    return (entry.get("eval_top1", 0.0) if metric == "top1" else 0.0, -loss)
 
 
 class Patience(TrainerCallback):
@@ -185,22 +161,3 @@ class Patience(TrainerCallback):
         """Called after each evaluation, when it is in the log."""
         if without_gain(state.log_history, self.metric) >= self.evaluations:
             control.should_training_stop = True
-
-
-def check_held_out(corpus: Corpus) -> None:
-    """Refuses to select a model on clips that it is to be tested on.
-
-    Raises:
-        ConfigError: A validation clip is a test clip too.
-    """
-    ids = {}
-    for split in ("validation", "test"):
-        rows = corpus.rows[split]
-        ids[split] = set(rows["clip_id" if "clip_id" in rows.column_names else "video_id"]) if len(rows) else set()
-    both = sorted(ids["validation"] & ids["test"])
-    if both:
-        raise ConfigError(
-            f"data.split: {len(both)} validation clips are test clips too, e.g. {both[0]}, and no model is selected on "
-            "the clips that test it; run `signvlm validate` and `signvlm preprocess` with a split of your own, "
-            "or data.split=signer"
-        )

@@ -27,6 +27,14 @@ def test_key_points_come_back_to_half_a_pixel(tmp_path, pose):
     assert read_about(path) == {"sha256": "ab"}
 
 
+def test_points_come_back_in_their_places_however_they_lay_in_memory(tmp_path, pose):
+    other = Pose(np.asfortranarray(pose.points), pose.times[::-1], pose.size)
+    write_pose(tmp_path / "a.safetensors", other, {})
+    again = read_pose(tmp_path / "a.safetensors")
+    assert np.abs(again.points - pose.points).max() <= 0.5
+    assert (again.times == pose.times[::-1]).all()
+
+
 def test_a_point_that_was_not_found_stays_so(tmp_path, pose):
     write_pose(tmp_path / "a.safetensors", pose, {})
     again = read_pose(tmp_path / "a.safetensors")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from glosses import GLOSSARY, PROMPT
 
-import signvlm.train
+import signvlm.vlm.train
 from signvlm.vlm.prompt import encode_prompts
 from signvlm.vlm.tiny import make_model, make_processor
 from signvlm.vlm.tree import TokenTree
@@ -47,11 +47,11 @@ def tree(processor):
 def trained_models(monkeypatch):
     """Keeps the model in memory of every training, as it was when its bundle was saved."""
     models = []
-    save = signvlm.train.save_bundle
+    save = signvlm.vlm.train.save_bundle
 
     def keep(folder, model, *rest):
         models.append(model)
         save(folder, model, *rest)
 
-    monkeypatch.setattr(signvlm.train, "save_bundle", keep)
+    monkeypatch.setattr(signvlm.vlm.train, "save_bundle", keep)
     return models

@@ -14,9 +14,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import signvlm.vlm.merge
 from data_engineering.errors import ConfigError, RunError
+from signvlm.bundles import read_bundle_config
 from signvlm.config import load
 from signvlm.loading import load_recognizer
-from signvlm.vlm.bundle import read_bundle_config
 from signvlm.vlm.merge import TOLERANCE, Gap, merge
 from signvlm.vlm.prompt import encode_prompts
 
@@ -77,7 +77,7 @@ def test_its_gap_is_measured_on_the_clips_of_the_data_root(merged) -> None:
 
 
 def test_it_is_a_bundle_that_needs_no_base(merged, world: World, tmp_path: Path) -> None:
-    config = read_bundle_config(merged.folder)
+    config = read_bundle_config(merged.folder, "vlm")
     assert config.quantization["load_in_4bit"] is False
     loaded = load_recognizer(config, merged.folder)
     assert set(loaded.recognizer.glossary) == {"no", "book", "thank you"}

@@ -9,17 +9,9 @@ from datasets import Dataset
 
 from data_engineering.errors import ConfigError
 from signvlm.config import load
+from signvlm.selection import best_evaluation, check_held_out, without_gain
 from signvlm.vlm.examples import UnreadableClipsError
-from signvlm.vlm.selection import (
-    Asked,
-    Ranked,
-    Validation,
-    best_evaluation,
-    check_held_out,
-    rank_clips,
-    selection_score,
-    without_gain,
-)
+from signvlm.vlm.selection import Asked, Ranked, Validation, rank_clips, selection_score
 
 ANSWERS = {"no": 2, "book": 2, "thank you": 3}
 CLIPS = [

@@ -7,7 +7,7 @@ from avatar_poses import avatar_pose
 from small_world import write_config, write_data
 
 from data_engineering.clip import read_json
-from data_engineering.pose.record import pose_path, write_pose
+from data_engineering.pose.kept import keep
 from data_engineering.preprocess import preprocess
 from data_engineering.rows import decode_row, validated_rows
 from data_engineering.validate import validate
@@ -33,7 +33,7 @@ def root(tmp_path_factory):
     sign_of: dict[str, str] = {}
     for number, row in enumerate(validated_rows(root)):
         sign = sign_of.setdefault(row["gloss"], SIGNS[len(sign_of) % len(SIGNS)])
-        write_pose(pose_path(root, row["video_id"]), avatar_pose(sign, number)[0], {"extractor": "avatar"})
+        keep(root, row, avatar_pose(sign, number)[0], {"name": "avatar"})
     return root
 
 

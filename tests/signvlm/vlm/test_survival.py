@@ -6,7 +6,7 @@ import signal
 import pytest
 import torch
 
-import signvlm.train
+import signvlm.vlm.train
 from data_engineering.errors import RunError
 from signvlm.config import load
 from signvlm.run_lock import RunLock
@@ -88,7 +88,7 @@ def test_a_broken_last_checkpoint_costs_the_steps_since_the_one_before(configure
 @pytest.fixture
 def on_forward(monkeypatch):
     """Has something called with (model, inputs) before every forward pass of a training's model."""
-    add = signvlm.train.add_adapters
+    add = signvlm.vlm.train.add_adapters
 
     def register(hook):
         def add_adapters(*args):
@@ -96,7 +96,7 @@ def on_forward(monkeypatch):
             model.register_forward_pre_hook(lambda _, args, inputs: hook(model, inputs), with_kwargs=True)
             return model
 
-        monkeypatch.setattr(signvlm.train, "add_adapters", add_adapters)
+        monkeypatch.setattr(signvlm.vlm.train, "add_adapters", add_adapters)
 
     return register
 

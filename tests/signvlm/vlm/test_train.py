@@ -14,16 +14,17 @@ from peft import PeftModel
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-import signvlm.train
+import signvlm.vlm.train
 from data_engineering.clip import Manifests, read_json
 from data_engineering.errors import RunError
 from data_engineering.frames import load_frames, row_frames
 from signvlm.config import AugmentationSettings, load
 from signvlm.corpus import load_corpus
-from signvlm.train import check_supervision, train
+from signvlm.train import train
 from signvlm.vlm.examples import as_examples
 from signvlm.vlm.prompt import encode_prompts
 from signvlm.vlm.ranking import rank
+from signvlm.vlm.train import check_supervision
 from signvlm.vlm.tree import TokenTree
 
 PROMPT = "Which sign is this? Answer with its gloss."
@@ -159,14 +160,14 @@ def test_early_stopping_sees_the_validation_ranking(configured):
 
 def test_the_projector_has_a_learning_rate_of_its_own(configured, monkeypatch):
     groups = []
-    original = signvlm.train.SignTrainer.create_optimizer
+    original = signvlm.vlm.train.SignTrainer.create_optimizer
 
     def keep(self, *args, **kwargs):
         optimizer = original(self, *args, **kwargs)
         groups.extend((group["lr"], len(group["params"])) for group in optimizer.param_groups)
         return optimizer
 
-    monkeypatch.setattr(signvlm.train.SignTrainer, "create_optimizer", keep)
+    monkeypatch.setattr(signvlm.vlm.train.SignTrainer, "create_optimizer", keep)
     train(configured("model.projector_learning_rate=5e-5", "training.learning_rate=1e-3"))
     rates = {rate for rate, count in groups if count}
     assert rates == {1e-3, 5e-5}
@@ -249,7 +250,7 @@ def test_a_clip_that_breaks_is_named_quarantined_and_ends_the_run(world, tmp_pat
         ],
     )
     broken = []
-    original = signvlm.train.SignTrainer.log
+    original = signvlm.vlm.train.SignTrainer.log
 
     def break_it(self, *args, **kwargs):
         if not broken and self.state.global_step >= 1:
@@ -257,12 +258,12 @@ def test_a_clip_that_breaks_is_named_quarantined_and_ends_the_run(world, tmp_pat
             (root / "raw_videos" / f"{victim['video_id']}.mp4").write_bytes(b"")
         original(self, *args, **kwargs)
 
-    signvlm.train.SignTrainer.log = break_it
+    signvlm.vlm.train.SignTrainer.log = break_it
     try:
         with pytest.raises(RunError, match=rf"{victim['video_id']}: \w+ \(.*--resume"):
             train(config)
     finally:
-        signvlm.train.SignTrainer.log = original
+        signvlm.vlm.train.SignTrainer.log = original
     assert victim["video_id"] in {row["video_id"] for row in read_json(manifests.corrupted, "")}
     assert victim["video_id"] not in {row["video_id"] for row in read_json(manifests.validated, "")}
     assert list((tmp_path / "run").glob("checkpoint-*"))
@@ -283,14 +284,14 @@ def test_a_clip_that_breaks_is_named_quarantined_and_ends_the_run(world, tmp_pat
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
 def test_ctrl_c_ends_training_at_a_whole_step_which_resume_goes_on_from(configured, tmp_path, monkeypatch, capsys):
-    log = signvlm.train.SignTrainer.log
+    log = signvlm.vlm.train.SignTrainer.log
 
     def press(self, *args, **kwargs):
         if self.state.global_step == 3:
             os.kill(os.getpid(), signal.SIGINT)
         log(self, *args, **kwargs)
 
-    monkeypatch.setattr(signvlm.train.SignTrainer, "log", press)
+    monkeypatch.setattr(signvlm.vlm.train.SignTrainer, "log", press)
     steps = ("training.save_steps=100", "training.eval_steps=100")
     with pytest.raises(RunError, match=r"^interrupted; a checkpoint is saved: `signvlm train --resume` goes on$"):
         train(configured("training.max_steps=100", *steps))
