@@ -81,8 +81,9 @@ def extract(job: Job) -> Pose:
 
 def shown_size(container: Container) -> tuple[int, int]:
     """Returns width and height of a file's frames as they are shown: turned upright, with square pixels."""
-    wide, height = round(container.width * container.pixel_aspect), container.height
-    return (height, wide) if container.rotation % 180 else (wide, height)
+    if container.rotation % 180:
+        return round(container.height / container.pixel_aspect), container.width
+    return round(container.width * container.pixel_aspect), container.height
 
 
 def shown_frames(container: Container, start: float, end: float) -> Iterator[Timed]:
