@@ -106,4 +106,14 @@ def load_found(config: Config, bundle: Path) -> Loaded:
     hardware = choose_for_vlm(config)
     calibration = load_calibration(bundle)
     recognizer = vlm_bundle.load_bundle(bundle, config.model, hardware, config)
-    return Loaded(recognizer, FrameReader(config), config, hardware, bundle, calibration)
+    return Loaded(recognizer, _frame_reader(config), config, hardware, bundle, calibration)
+
+
+def _frame_reader(config: Config) -> Reader:
+    """Returns what makes frames of clips: of the film, or drawn."""
+    if not config.preprocess.draws:
+        return FrameReader(config)
+    from signvlm.pose.extraction import Extraction
+    from signvlm.vlm.drawing_reader import DrawingReader
+
+    return DrawingReader(config, Extraction(config))
