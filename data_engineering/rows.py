@@ -100,6 +100,7 @@ def decode_row(manifest_row: Mapping[str, Any], settings: PreprocessSettings) ->
     if settings.draws:
         found, times = clip_points(manifest_row)
         what = shown(found, settings.num_frames)
+        # After the film, not beside it: frames stay square, and look to a base as those that it was trained on.
         frames.append(drawn(what, settings.size))
         timestamps += times[what.at].tolist()
         points = {"points": found.astype(np.float16).tobytes()}
