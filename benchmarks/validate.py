@@ -3,11 +3,12 @@
     python benchmarks/validate.py [CLIPS] [--repeats 3] [--workers N]
 
 CLIPS is a folder with clips_index.json (WLASL-shaped) and clips/<video_id>.mp4; without it the avatar signs 72. Each
-repeat runs all three one after the other, so that a busy machine slows all, and the ratios are taken a repeat. `pyav`
-opens each file with PyAV, decodes the frames of the sign and throws them away; `decord` does so with decord, and makes
-RGB of them. `validate` is what the verb does with each file: sniffed, demuxed, decoded to the end of its range, looked
-at for black, frozen and damaged frames, for what moves and what it looks like, opened with decord, hashed. All include
-starting the workers. Prints a table and, as the last line, one JSON object with the same figures.
+repeat runs all four one after the other, so that a busy machine slows all, and the ratios are taken a repeat. `decord`
+opens each file with decord and makes RGB pictures of the frames of the sign; `pyav` does so with PyAV; `codec` has PyAV
+decode the same frames and throws them away before they are pictures. `validate` is what the verb does with each file:
+sniffed, demuxed, decoded to the end of its range, looked at for black, frozen and damaged frames, for what moves and
+what it looks like, opened with decord, hashed. All include starting the workers. Prints a table and, as the last line,
+one JSON object with the same figures.
 """
 
 import json
@@ -28,8 +29,10 @@ from data_engineering.sandbox import cores, run_many
 from data_engineering.settings import DownloadSettings, PreprocessSettings, ValidateSettings
 from data_engineering.sniff import sniff
 
+NAMES = ("codec", "pyav", "decord", "validate")
 
-def bare_pyav(row: dict[str, Any]) -> int:
+
+def bare_pyav(row: dict[str, Any], *, pictures: bool = True) -> int:
     """Decodes the frames of a validated row with PyAV; runs in a worker."""
     path, media, count = Path(row["video_path"]), row["media"], 0
     with open_container(path, sniff(path)) as container:
@@ -39,8 +42,15 @@ def bare_pyav(row: dict[str, Any]) -> int:
         for frame in container.decode(stream):
             if frame.time >= media["end"]:
                 break
+            if pictures:
+                frame.to_ndarray(format="rgb24")
             count += 1
     return count
+
+
+def bare_codec(row: dict[str, Any]) -> int:
+    """The same without pictures; runs in a worker."""
+    return bare_pyav(row, pictures=False)
 
 
 def bare_decord(row: dict[str, Any]) -> int:
@@ -88,6 +98,7 @@ def main() -> None:
         ]
         runs = [
             (
+                timed(bare_codec, rows, arguments.workers),
                 timed(bare_pyav, rows, arguments.workers),
                 timed(bare_decord, rows, arguments.workers),
                 timed(judge, jobs, arguments.workers),
@@ -102,12 +113,12 @@ def main() -> None:
         "workers": arguments.workers or cores(),
         "whole_run_with_report_seconds": whole,
     }
-    for place, name in enumerate(("pyav", "decord", "validate")):
+    for place, name in enumerate(NAMES):
         figures[f"{name}_clips_per_second"] = count / statistics.median(run[place][0] for run in runs)
         figures[f"{name}_processor_ms_a_clip"] = 1000 / count * statistics.median(run[place][1] for run in runs)
-    for place, name in enumerate(("pyav", "decord")):
-        figures[f"ratio_to_{name}"] = statistics.median(run[place][0] / run[2][0] for run in runs)
-        figures[f"ratio_to_{name}_of_processor_time"] = statistics.median(run[place][1] / run[2][1] for run in runs)
+    for place, name in enumerate(NAMES[:-1]):
+        figures[f"ratio_to_{name}"] = statistics.median(run[place][0] / run[-1][0] for run in runs)
+        figures[f"ratio_to_{name}_of_processor_time"] = statistics.median(run[place][1] / run[-1][1] for run in runs)
     for name, value in figures.items():
         print(f"{name:36} {f'{value:.2f}'.removesuffix('.00')}")
     print(json.dumps(figures))

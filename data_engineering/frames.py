@@ -1,6 +1,5 @@
 """The preprocessed frames on disk, read: rows, arrays, and whether they still fit the manifest and the settings."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
@@ -17,7 +16,7 @@ from data_engineering.keypoints import KEYPOINTS
 from data_engineering.pose.record import pose_path
 from data_engineering.rows import validated_rows
 from data_engineering.settings import PreprocessSettings
-from data_engineering.state import sha256
+from data_engineering.state import digest, sha256
 
 FOLDER = "frames"
 FEATURES = Features(
@@ -69,7 +68,7 @@ def settings_key(settings: PreprocessSettings) -> str:
     told = settings.model_dump(include={"size", "crop", "margin", "cut_black"}) | {"frames": stored_count(settings)}
     if settings.draws:
         told |= {"view": settings.view, "drawings": _DRAWINGS}
-    return _digest([_VERSION, told])
+    return digest([_VERSION, told])[:16]
 
 
 def row_key(row: Mapping[str, Any], settings: PreprocessSettings) -> str:
@@ -80,7 +79,7 @@ def row_key(row: Mapping[str, Any], settings: PreprocessSettings) -> str:
     media = row["media"]
     shown = [media["sha256"], media["start"], media["end"], media["motion"], row["bbox"]]
     told = [*shown, row["gloss"], row["split"], row["signer_id"]]
-    return _digest([settings_key(settings), row["video_id"], *told, *pose_key(row, settings)])
+    return digest([settings_key(settings), row["video_id"], *told, *pose_key(row, settings)])[:16]
 
 
 def pose_key(row: Mapping[str, Any], settings: PreprocessSettings) -> list[str]:
@@ -102,7 +101,7 @@ def _sha256(path: Path, _written: int, _size: int) -> str:
 
 def fingerprint(rows: Sequence[Mapping[str, Any]], settings: PreprocessSettings) -> str:
     """Identifies a whole preprocessed set: the settings and every source's hash and range."""
-    return _digest([row_key(row, settings) for row in rows])
+    return digest([row_key(row, settings) for row in rows])[:16]
 
 
 def load_frames(root: Path, settings: PreprocessSettings) -> DatasetDict:
@@ -146,7 +145,3 @@ def row_points(row: Mapping[str, Any]) -> np.ndarray:
 def row_frames(row: Mapping[str, Any]) -> np.ndarray:
     """Returns a row's frames, read-only uint8 (T, S, S, 3) RGB, without a copy."""
     return np.frombuffer(row["frames"], np.uint8).reshape(row["shape"])
-
-
-def _digest(told: Any) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -25,9 +25,10 @@ def quarantine(root: Path, failed: Mapping[str, ClipError]) -> list[Path]:
     manifests = Manifests(root)
     validated = read_json(manifests.validated, _NEXT)
     corrupted = read_json(manifests.corrupted, _NEXT) if manifests.corrupted.is_file() else []
+    there = {row["video_id"] for row in corrupted}  # after a kill between the two writes, or by another process
     for row in validated:
         error = failed.get(row["video_id"])
-        if error is not None:
+        if error is not None and row["video_id"] not in there:
             told = {key: row[key] for key in ("video_id", "gloss", "signer_id", "split", "video_path")}
             stamp = row["media"].get("stamp", "")
             corrupted.append({**told, "reason": error.reason, "detail": error.detail, "stamp": stamp})

@@ -1,6 +1,7 @@
-"""Whether a file is still the one that was looked at: by size and time stamp, by hash where the time differs."""
+"""Whether things are still what they were: files by size and time, by hash where the time differs; settings by hash."""
 
 import hashlib
+import json
 import stat
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,11 @@ def sha256(path: Path) -> str:
     """Returns the hash of a file's bytes; raises OSError where it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(told: Any) -> str:
+    """Identifies anything that JSON can say, in whatever order its keys stand; the rest counts as its text."""
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def unchanged(files: Iterable[tuple[str, Path, Mapping[str, Any]]]) -> dict[str, int]:

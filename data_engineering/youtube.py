@@ -9,6 +9,7 @@ from typing import Any
 
 from data_engineering.errors import ConfigError
 from data_engineering.net import FetchError, WallError
+from data_engineering.public_only import public_only
 from data_engineering.settings import DownloadSettings
 
 WATCH = "https://www.youtube.com/watch?v="
@@ -69,7 +70,7 @@ def fetch(url: str, target: Path, settings: DownloadSettings) -> bool:
 
     Raises:
         WallError: YouTube asks for a login or for patience.
-        FetchError: Anything else that yt-dlp reports, or that breaks it.
+        FetchError: Anything else that yt-dlp reports, or that breaks it; or an address on its way is not public.
         OSError: The disk is full.
     """
     import yt_dlp  # a second of imports that only this host needs
@@ -102,6 +103,8 @@ def fetch(url: str, target: Path, settings: DownloadSettings) -> bool:
         "color": {"error": "no_color"},
         "cachedir": False,
         "fixup": "never",
+        # Neither is one file merged, nor may a program connect that nobody watches.
+        "ffmpeg_location": str(target.with_name("none")),
         "allow_playlist_files": False,
         "socket_timeout": settings.timeout,
         # A retry of its own would go on where it broke off, and believe whatever part it is then given.
@@ -115,12 +118,14 @@ def fetch(url: str, target: Path, settings: DownloadSettings) -> bool:
     }
     try:
         try:
-            with yt_dlp.YoutubeDL(options) as session:
+            with public_only(settings.allow_hosts) as refused, yt_dlp.YoutubeDL(options) as session:
                 session.extract_info(url, download=True)
         except FetchError:
             raise
         except Exception as error:  # an odd page may break any of its parsers, each in a way of its own
             _check_disk(error)
+            if refused:
+                raise FetchError(str(refused[-1]), retriable=False) from error
             if isinstance(error, yt_dlp.utils.YoutubeDLError):
                 raise failure(str(error)) from error
             raise FetchError(f"yt-dlp: {type(error).__name__}: {str(error)[:200]}", retriable=True) from error

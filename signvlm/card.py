@@ -17,7 +17,7 @@ from ruamel.yaml import YAML, YAMLError
 from data_engineering.clip import read_json
 from data_engineering.errors import RunError
 from signvlm.bundles import POSE_WEIGHTS
-from signvlm.calibration import FILE as CALIBRATION
+from signvlm.calibration import read_calibration
 from signvlm.config import shipped
 from signvlm.console import note
 from signvlm.evaluation.results import read_results
@@ -149,7 +149,7 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
         rows=[_row(mode, figures) for mode, figures in (evaluated.get("summary") or {}).items()],
         split=evaluated.get("split", "test"),
         note=run.get("note") or data.get("note"),
-        calibration=_json(bundle / CALIBRATION),
+        calibration=read_calibration(bundle),
         merged=metrics.get("merged"),
         chance=percent(1 / len(glossary)) if glossary else "unknown",
         terms=said,

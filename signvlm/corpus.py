@@ -82,6 +82,11 @@ def clips_of(rows: list[dict[str, Any]], split: str) -> list[dict[str, Any]]:
     return [row for row in rows if row["split"] == split]
 
 
+def clip_ids(rows: Dataset) -> list[str]:
+    """Returns the ids of preprocessed rows, or of manifest rows, which call them otherwise; no rows have no columns."""
+    return list(rows["clip_id" if "clip_id" in rows.column_names else "video_id"]) if len(rows) else []
+
+
 def _manifest_rows(rows: Any) -> Dataset:
     """Keeps what decoding needs: manifest rows hold whatever the index held, which Arrow could not always type."""
     kept = ("video_id", "gloss", "signer_id", "split", "source", "video_path", "bbox", "media", "root")

@@ -14,6 +14,7 @@ from huggingface_hub import constants
 
 from data_engineering.clip import SPLITS, read_json
 from data_engineering.errors import ConfigError, RunError
+from data_engineering.state import digest
 from signvlm.bundles import read_glossary
 from signvlm.calibration import Calibration, Uncalibrated
 from signvlm.config import Config
@@ -22,7 +23,6 @@ from signvlm.corpus import Corpus, clips_of, load_corpus, require
 from signvlm.evaluation import fit
 from signvlm.evaluation.evaluate import Background, Results, Split, evaluate
 from signvlm.evaluation.parameters import phonology_of
-from signvlm.evaluation.partial import digest
 from signvlm.evaluation.protocol import DEFAULT, WLASL_OFFICIAL, deviations
 from signvlm.evaluation.results import paths, read_results
 from signvlm.evaluation.synonyms import Synonyms, synonyms_of_file, synonyms_of_media

@@ -1,13 +1,12 @@
 """What a bundle's answers depend on, as one short text: its files, its base, how clips are framed and asked about."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data_engineering.state import digest, sha256
 from signvlm.calibration import FILE
 from signvlm.config import Config, shipped
-from signvlm.evaluation.partial import digest
 
 _KINDS = {".safetensors", ".json", ".jinja", ".txt", ".model"}
 # Written beside the weights, and changing no answer.
@@ -33,7 +32,7 @@ def files_of(bundle: Path) -> str:
 
 def hashes_of(bundle: Path) -> dict[str, str]:
     """Returns {name: sha256} of a bundle's files that decide its answers."""
-    return {path.name: _hash(path) for path in sorted(bundle.iterdir()) if _decides(path)}
+    return {path.name: sha256(path) for path in sorted(bundle.iterdir()) if _decides(path)}
 
 
 def _decides(path: Path) -> bool:
@@ -47,8 +46,3 @@ def _base(config: Config) -> Any:
     if not folder.is_dir():
         return config.model.base, config.model.revision
     return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.safetensors"))]
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

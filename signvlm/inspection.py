@@ -15,7 +15,7 @@ from signvlm.config import Config
 from signvlm.corpus import load_corpus, require
 from signvlm.passthrough import check_passthrough
 from signvlm.vlm.collator import IGNORED, VideoCollator
-from signvlm.vlm.examples import UnreadableClipsError, as_examples
+from signvlm.vlm.examples import as_examples, readable
 from signvlm.vlm.model import load_processor
 from signvlm.vlm.prompt import check_frame_size
 
@@ -41,9 +41,7 @@ def inspect(config: Config, count: int) -> tuple[list[str], Path]:
     texts, pictures = [], []
     for index in range(min(count, len(examples))):
         example = examples[index]
-        batch = collator([example])
-        if "unreadable" in batch:
-            raise UnreadableClipsError(batch["unreadable"])
+        batch = readable(collator([example]))
         texts.append(f"{example['clip_id']} {example['gloss']!r}\n{marked(processor, batch)}")
         # Some models are shown patches, not pictures; their frames are not resized, so they are what the model sees.
         seen = as_seen(processor, batch["pixel_values"]) if "pixel_values" in batch else example["frames"]

@@ -143,9 +143,40 @@ def frames_of(array: np.ndarray, preprocess: PreprocessSettings) -> np.ndarray:
     Raises:
         ValueError: Another type or shape.
     """
+    check_frames(array)
+    return _framed(lambda index: array[index], len(array), preprocess)
+
+
+def check_frames(array: np.ndarray) -> None:
+    """Checks that an array is frames: uint8 (T, H, W, 3), none of them 0; raises ValueError where it is not."""
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] != 3 or 0 in array.shape:
         raise ValueError(f"frames must be uint8 (T, H, W, 3) RGB, these are {array.dtype} {array.shape}")
-    return _framed(lambda index: array[index], len(array), preprocess)
+
+
+def pictures(path: Path, limits: ValidateSettings) -> Iterator[np.ndarray]:
+    """Returns the pictures of a folder, or an image, as they are: uint8 (H, W, 3) RGB, in natural order.
+
+    Args:
+        path: A folder or an image.
+        limits: The largest file and count of frames.
+
+    Raises:
+        ClipError: There are none, too many, or one that does not decode.
+    """
+    try:
+        files = frame_files(path) if _is_folder(path) else [path]
+    except OSError as error:
+        raise ClipError("unreadable", error.strerror or str(error)) from error
+    if not files:
+        raise ClipError("not_a_file", "a folder without a video or an image")
+    if len(files) > limits.max_frames:
+        raise ClipError("too_large", f"{len(files):,} images; validate.max_frames is {limits.max_frames:,}")
+    return (_image(file, limits.max_bytes) for file in files)
+
+
+def is_pictures(path: Path) -> bool:
+    """Tells a folder or an image, which hold pictures, from a video."""
+    return _is_folder(path) or path.suffix.lower() in IMAGES
 
 
 def _read_images(files: Sequence[Path], preprocess: PreprocessSettings, limits: ValidateSettings) -> np.ndarray:

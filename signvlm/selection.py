@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from data_engineering.errors import ConfigError
-from signvlm.corpus import Corpus
+from signvlm.corpus import Corpus, clip_ids
 
 DIGITS = 4  # of a loss: a smaller gain is none
 
@@ -38,11 +38,7 @@ def check_held_out(corpus: Corpus) -> None:
     Raises:
         ConfigError: A validation clip is a test clip too.
     """
-    ids = {}
-    for split in ("validation", "test"):
-        rows = corpus.rows[split]
-        ids[split] = set(rows["clip_id" if "clip_id" in rows.column_names else "video_id"]) if len(rows) else set()
-    both = sorted(ids["validation"] & ids["test"])
+    both = sorted({*clip_ids(corpus.rows["validation"])} & {*clip_ids(corpus.rows["test"])})
     if both:
         raise ConfigError(
             f"data.split: {len(both)} validation clips are test clips too, e.g. {both[0]}, and no model is selected on "

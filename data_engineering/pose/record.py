@@ -59,7 +59,7 @@ def write_pose(path: Path, pose: Pose, about: Mapping[str, Any]) -> None:
     """
     told = {"format": _FORMAT, "size": json.dumps(pose.size), "about": json.dumps(about, sort_keys=True, default=str)}
     # In memory as they are indexed: safetensors writes an array's bytes as they lie, whatever its strides say.
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "points": np.ascontiguousarray(pose.points, np.float16),
         "times": np.ascontiguousarray(pose.times, np.float32),
     }

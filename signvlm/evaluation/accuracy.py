@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import f1_score, recall_score
+from sklearn.metrics import accuracy_score, f1_score, label_ranking_average_precision_score, recall_score
 
 Ranking = Sequence[str]
 NOBODY = -1  # the class of an answer that no class of the clips is
@@ -65,8 +65,13 @@ def hits(places: ArrayLike, k: int) -> NDArray[np.bool_]:
 
 
 def per_instance(hits: ArrayLike) -> float:
-    """Returns the fraction of clips that hit; raises ValueError without a clip."""
-    return float(_some(np.asarray(hits, dtype=bool)).mean())
+    """Returns the fraction of clips that hit; raises ValueError without a clip.
+
+    With the hits at k this is scikit-learn's top_k_accuracy_score, which wants a score of every class for every clip: a
+    beam gives none, and a clip that could not be read has none.
+    """
+    right = _some(np.asarray(hits, dtype=bool))
+    return float(accuracy_score(np.ones_like(right), right))
 
 
 def per_class(hits: ArrayLike, truth: Sequence[object] | NDArray[np.int64]) -> float:
@@ -94,9 +99,23 @@ def macro_f1(truth: ArrayLike, answers: ArrayLike) -> float:
 
 
 def reciprocal(places: ArrayLike) -> NDArray[np.float64]:
-    """Returns float64 (clips,): 1/place, and 0 where no answer was accepted; their mean is the MRR."""
+    """Returns float64 (clips,): 1/place, and 0 where no answer was accepted; for intervals of their mean, the MRR."""
     found = np.asarray(places, dtype=np.float64)
     return np.divide(1.0, found, out=np.zeros_like(found), where=found > 0)
+
+
+def mean_reciprocal_rank(places: ArrayLike) -> float:
+    """Returns the MRR, to which a clip without an accepted answer adds 0; raises ValueError without a clip.
+
+    The label ranking average precision of one relevant label is the reciprocal of its place.
+    """
+    everyone = _some(np.asarray(places, dtype=np.int64))
+    found = everyone[everyone > 0]
+    if not found.size:
+        return 0.0
+    ranks = np.arange(1, found.max() + 1)
+    precision = label_ranking_average_precision_score(ranks == found[:, None], np.tile(-ranks, (found.size, 1)))
+    return float(precision) * found.size / everyone.size
 
 
 def mean_rank(places: ArrayLike) -> float | None:

@@ -9,6 +9,7 @@ from datasets import Dataset
 from data_engineering.frames import row_frames
 from data_engineering.rows import decode_row
 from data_engineering.settings import PreprocessSettings
+from signvlm.corpus import clip_ids
 from signvlm.sampling import choose_frames
 
 
@@ -20,11 +21,7 @@ class SplitClips(Sequence[dict[str, Any]]):
         self._rows = rows
         self._preprocess = preprocess
         self._stored = "frames" in rows.column_names
-        self._about: list[dict[str, Any]] = []
-        if not len(rows):  # no rows, no columns
-            return
-        names = ("clip_id" if self._stored else "video_id", "gloss", "signer_id")
-        columns = zip(*(rows[name] for name in names), strict=True)
+        columns = zip(clip_ids(rows), rows["gloss"], rows["signer_id"], strict=True) if len(rows) else ()
         self._about = [{"clip_id": clip, "gloss": gloss, "signer_id": str(signer)} for clip, gloss, signer in columns]
 
     def __len__(self) -> int:

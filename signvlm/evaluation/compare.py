@@ -127,11 +127,11 @@ def compare(given: Sequence[Path], split: str = "test", *, samples: int = 2000, 
     """
     if len(given) < 2:
         raise ConfigError("compare: give two runs or more, e.g. signvlm compare runs/first runs/second")
-    runs = _named([read_run(path, split) for path in given])
+    runs = named([read_run(path, split) for path in given])
     mode = next((mode for mode in MODES if all(mode in run.data["modes"] for run in runs)), None)
     if mode is None:
         raise ConfigError("compare: the runs share no way of answering; evaluate them with the same evaluation.modes")
-    common, notes = _common(runs)
+    common, notes = in_common(runs)
     truth = [clip["gloss"] for clip in common[0]]
     signers = [str(clip["signer_id"]) for clip in common[0]]
     columns = tuple(
@@ -161,7 +161,7 @@ def compare(given: Sequence[Path], split: str = "test", *, samples: int = 2000, 
     )
 
 
-def _named(runs: list[Run]) -> list[Run]:
+def named(runs: list[Run]) -> list[Run]:
     """Gives runs of the same name their paths as names."""
     names = [run.name for run in runs]
     return [
@@ -172,8 +172,12 @@ def _named(runs: list[Run]) -> list[Run]:
     ]
 
 
-def _common(runs: Sequence[Run]) -> tuple[list[list[Mapping[str, Any]]], list[str]]:
-    """Returns each run's clips that all of them have, in one order, and what is to be said of the others."""
+def in_common(runs: Sequence[Run]) -> tuple[list[list[Mapping[str, Any]]], list[str]]:
+    """Returns each run's clips that all of them have, in one order, and what is to be said of the others.
+
+    Raises:
+        RunError: There are none, or the runs disagree on what a clip shows.
+    """
     by_id = [{clip["clip_id"]: clip for clip in run.data["clips"]} for run in runs]
     shared = [clip_id for clip_id in by_id[0] if all(clip_id in clips for clips in by_id)]
     if not shared:
@@ -219,7 +223,7 @@ def _column(
         top1_interval=(ends.low, ends.high),
         top5=accuracy.per_instance(accuracy.hits(places, 5)),
         per_class_top1=accuracy.per_class(right, truth),
-        mrr=float(accuracy.reciprocal(places).mean()) if mode == "exact" else None,
+        mrr=accuracy.mean_reciprocal_rank(places) if mode == "exact" else None,
         left_out=len(run.data["clips"]) - len(clips),
         seconds_per_clip=figures["seconds_per_clip"],
         peak_memory_bytes=figures["peak_memory_bytes"],

@@ -14,6 +14,7 @@ import numpy as np
 from data_engineering.clip import write_text
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.reasons import ClipError
+from data_engineering.state import digest
 from signvlm.calibration import Calibration, Uncalibrated
 from signvlm.config import EvaluationSettings
 from signvlm.evaluation import summary
@@ -21,7 +22,7 @@ from signvlm.evaluation.ask import ask
 from signvlm.evaluation.clips import SplitClips
 from signvlm.evaluation.figures import summarise
 from signvlm.evaluation.occlusion import explain
-from signvlm.evaluation.partial import Partial, digest
+from signvlm.evaluation.partial import Partial
 from signvlm.evaluation.protocol import DEFAULT
 from signvlm.evaluation.provenance import plain, provenance, times
 from signvlm.evaluation.report import render

@@ -4,7 +4,6 @@ The file's first line says whose answers they are. Answers of other weights, set
 never used: the file is begun anew. It goes when the results are written.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,11 +12,6 @@ from typing import Any, TextIO
 
 from data_engineering.errors import RunError
 from signvlm.evaluation.answers import ExactAnswers, to_json
-
-
-def digest(told: Any) -> str:
-    """Identifies what decides the answers: weights, settings, clips, versions."""
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
 class Partial:

@@ -42,5 +42,5 @@ class RankingMetric(evaluate.Metric):
             figures[f"per_class_top{k}"] = accuracy.per_class(accuracy.hits(places, k), references)
         figures["macro_f1"] = accuracy.macro_f1(references, answers)
         figures["mean_rank"] = accuracy.mean_rank(places)
-        figures["mrr"] = float(accuracy.reciprocal(places).mean())
+        figures["mrr"] = accuracy.mean_reciprocal_rank(places)
         return figures

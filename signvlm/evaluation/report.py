@@ -90,6 +90,8 @@ def protocol(results: Mapping[str, Any]) -> str:
     chosen = {"eval_top1": "by validation top-1", "eval_loss": "by validation loss"}.get(run.get("selected_by") or "")
     said = "Trained on the train split; the model was chosen on the validation split" if chosen else "Trained elsewhere"
     said += f" ({chosen})" if chosen else ""
+    if run.get("fused"):
+        said = f"Runs fused with weights fitted on {run['fitted_on']}"
     times = run.get("times", 1)
     told = f"{said}; these figures are of the {split} split, asked for this run {_times(times)}."
     if split == "test" and times > 1:

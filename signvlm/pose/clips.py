@@ -28,12 +28,17 @@ def check_poses(root: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     Raises:
         RunError: A clip has no key points, and nobody says why, or those it has are of an earlier file or range.
     """
-    lacking = [row["video_id"] for row in rows if kept.about(root, row) is None and kept.refused(root, row) is None]
+    lacking = [row["video_id"] for row in rows if not is_extracted(root, row)]
     if lacking:
         raise RunError(
             f"{root / FOLDER}: {len(lacking)} of {len(rows)} validated clips have no key points of their newest file, "
             f"e.g. {lacking[0]}; run `signvlm pose`"
         )
+
+
+def is_extracted(root: Path, row: Mapping[str, Any]) -> bool:
+    """Tells whether extraction has looked at a clip as it is now, and left its key points or why there are none."""
+    return kept.about(root, row) is not None or kept.refused(root, row) is not None
 
 
 def clip_points(root: Path, row: Mapping[str, Any], rate: float) -> np.ndarray:

@@ -11,12 +11,9 @@ from data_engineering.keypoints import BODY, KEYPOINTS, LEFT_HAND, RIGHT_HAND
 BODY_POINTS = tuple(index for index, name in enumerate(KEYPOINTS[BODY]) if not name.endswith(("hip", "knee", "ankle")))
 """The body's points that sign: head and arms. Hips and legs are out of most pictures, and say nothing."""
 
-POINTS = (*BODY_POINTS, *range(LEFT_HAND.start, RIGHT_HAND.stop))
-"""The points used, 53 of the 64: the face's five are the body's own once more."""
-
 HANDS = (LEFT_HAND, RIGHT_HAND)
 HAND_JOINTS = LEFT_HAND.stop - LEFT_HAND.start
-_HAND = 2.0  # a hand is about half a shoulder width long: about its wrist it is brought to the body's size
+HAND_SCALE = 2.0  # a hand is about half a shoulder width long: about its wrist it is brought to the body's size
 _SPEED = 4.0  # what moves fast goes about a quarter of a shoulder width in a 15th of a second
 
 
@@ -59,6 +56,6 @@ def hand(places: torch.Tensor, found: torch.Tensor, side: int) -> tuple[torch.Te
     """
     part = HANDS[side]
     known = found[..., part] * found[..., part.start : part.start + 1]
-    about = (places[..., part, :] - places[..., part.start : part.start + 1, :]) * known[..., None] * _HAND
+    about = (places[..., part, :] - places[..., part.start : part.start + 1, :]) * known[..., None] * HAND_SCALE
     turn = torch.tensor([1.0 - 2.0 * side, 1.0], dtype=about.dtype, device=about.device)
     return about * turn, known

@@ -1,38 +1,54 @@
-"""The skeleton as a graph: which of the used points are joined, and how far each is from the body's middle.
+"""The skeleton as a graph: which of its points are joined, and how far each is from the body's middle.
 
-Source: Yan, Xiong and Lin, "Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition", AAAI
-2018, section 3.3, the spatial configuration partitioning.
+Source of the points: Jiang et al., "Skeleton Aware Multi-modal Sign Language Recognition", CVPR Workshops 2021, section
+3.2: of a hand the wrist, and of each finger its root and its tip; a graph of all 53 points that sign costs twice the
+time. Of the partition: Yan, Xiong and Lin, "Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action
+Recognition", AAAI 2018, section 3.3, the spatial configuration.
 """
 
 import numpy as np
 
-from data_engineering.keypoints import HAND_JOINTS, KEYPOINTS
-from signvlm.pose.features import POINTS
+from data_engineering.keypoints import KEYPOINTS
 
-_ARMS = [
-    ("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "left_ear"), ("right_eye", "right_ear"),
-    ("nose", "left_shoulder"), ("nose", "right_shoulder"), ("left_shoulder", "right_shoulder"),
-    *((f"{side}_{one}", f"{side}_{other}") for side in ("left", "right")
-      for one, other in (("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "hand_wrist"))),
-]  # fmt: skip
-# A finger's four joints in a row, the first of them joined to the wrist.
-_FINGERS = [
-    (f"{side}_hand_{HAND_JOINTS[0 if joint % 4 == 1 else joint - 1]}", f"{side}_hand_{HAND_JOINTS[joint]}")
-    for side in ("left", "right")
-    for joint in range(1, len(HAND_JOINTS))
+_SIDES = ("left", "right")
+# Root and tip of each finger; the thumb's root is the joint nearest to the wrist.
+_LONG = ("index", "middle", "ring", "little")
+_FINGERS = (("thumb_cmc", "thumb_tip"), *((f"{name}_mcp", f"{name}_tip") for name in _LONG))
+_HAND = ("wrist", *(joint for finger in _FINGERS for joint in finger))
+_BODY = ("nose", *(f"{side}_{part}" for part in ("shoulder", "elbow", "wrist") for side in _SIDES))
+_NAMES = (*_BODY, *(f"{side}_hand_{joint}" for side in _SIDES for joint in _HAND))
+POINTS = tuple(KEYPOINTS.index(name) for name in _NAMES)
+"""The graph's points, 29 of the 64: the body's, then each hand's."""
+
+BODY, HAND = len(_BODY), len(_HAND)
+
+_JOINED = [
+    ("left_shoulder", "right_shoulder"),
+    *(
+        pair
+        for side in _SIDES
+        for pair in (
+            ("nose", f"{side}_shoulder"),
+            (f"{side}_shoulder", f"{side}_elbow"),
+            (f"{side}_elbow", f"{side}_wrist"),
+            (f"{side}_wrist", f"{side}_hand_wrist"),
+            *((f"{side}_hand_wrist", f"{side}_hand_{root}") for root, _ in _FINGERS),
+            *((f"{side}_hand_{root}", f"{side}_hand_{tip}") for root, tip in _FINGERS),
+        )
+    ),
 ]
 _MIDDLE = ("left_shoulder", "right_shoulder")
 
 
 def adjacency() -> np.ndarray:
-    """Returns float32 (3, V, V), V the used points: each point with itself, from neighbours nearer to, farther from it.
+    """Returns float32 (3, V, V), V the points: each point with itself, with what is nearer to the middle, and farther.
 
     Entry [k, i, j] is what point i takes from point j; a row of the sum of all three sums to 1.
     """
-    place = {KEYPOINTS[index]: number for number, index in enumerate(POINTS)}
-    count = len(POINTS)
+    place = {name: number for number, name in enumerate(_NAMES)}
+    count = len(_NAMES)
     joined = np.zeros((count, count), bool)
-    for one, other in [*_ARMS, *_FINGERS]:
+    for one, other in _JOINED:
         joined[place[one], place[other]] = joined[place[other], place[one]] = True
     hops = _hops(joined, [place[name] for name in _MIDDLE])
     nearer = joined & (hops[None, :] < hops[:, None])

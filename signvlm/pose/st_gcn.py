@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from signvlm.pose import features
-from signvlm.pose.graph import adjacency
+from signvlm.pose.graph import BODY, HAND, POINTS, adjacency
 
 _CHANNELS = 9  # of a point: in place 2, about its wrist 2, the velocities of both 4, found 1
 
@@ -39,14 +39,20 @@ class STGCN(nn.Module):
         return functional.log_softmax(self.head(self.dropout(torch.cat([mean, most], dim=-1))), dim=-1)
 
     def _points(self, points: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Returns what is known of each used point, (V, B, T, 9): the graph's points first, as it multiplies them."""
+        """Returns what is known of each point, (V, B, T, 9): the graph's points first, as it multiplies them."""
         places, found = features.split(points, mask)
-        used, seen = places[..., list(features.POINTS), :], found[..., list(features.POINTS)]
-        body = places[..., list(features.BODY_POINTS), :]
-        hands = [features.hand(places, found, side)[0] for side in range(len(features.HANDS))]
-        about = torch.cat([body, *hands], dim=2)
-        told = [used, about, features.velocity(used, seen), features.velocity(about, seen), seen[..., None]]
-        return torch.cat(told, dim=-1).permute(2, 0, 1, 3)
+        used, seen = places[..., list(POINTS), :], found[..., list(POINTS)]
+        wrists = [BODY + side * HAND for side in range(len(features.HANDS))]
+        # Each hand about its own wrist; the body stays where it is.
+        about = [used[..., :BODY, :]]
+        known = [seen[..., :BODY]]
+        for wrist in wrists:
+            known.append(seen[..., wrist : wrist + HAND] * seen[..., wrist : wrist + 1])
+            moved = used[..., wrist : wrist + HAND, :] - used[..., wrist : wrist + 1, :]
+            about.append(moved * known[-1][..., None] * features.HAND_SCALE)
+        own, known_own = torch.cat(about, dim=2), torch.cat(known, dim=2)
+        moving = [features.velocity(used, seen), features.velocity(own, known_own)]
+        return torch.cat([used, own, *moving, seen[..., None]], dim=-1).permute(2, 0, 1, 3)
 
 
 class _Block(nn.Module):

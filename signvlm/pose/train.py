@@ -13,10 +13,10 @@ from tqdm import tqdm
 from data_engineering.clip import by_split, write_json
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.reasons import ClipError
+from data_engineering.state import digest
 from signvlm.config import Config
 from signvlm.console import note, watched
 from signvlm.corpus import Corpus, load_corpus, require
-from signvlm.evaluation.partial import digest
 from signvlm.hardware import Hardware
 from signvlm.pose.bundle import save_bundle
 from signvlm.pose.clips import check_poses, clip_points, fingerprint

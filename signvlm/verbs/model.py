@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from data_engineering.errors import RunError
-from signvlm.command import CHECKPOINT, configured, print_lines, print_records, verb
+from signvlm.command import CHECKPOINT, FOLDER, configured, print_lines, print_records, verb
 from signvlm.console import note, printable, watched
 
 if TYPE_CHECKING:
@@ -119,6 +119,37 @@ def compare(runs: tuple[Path, ...], split: str, out: Path) -> None:
     compared = run(runs, "validation" if split == "val" else split)
     write_text(out, page(compared))
     print_lines([*text(compared).splitlines(), f"  wrote    {out}"])
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", type=click.Path(path_type=Path))
+@click.option("--split", default="test", show_default=True, help="What is evaluated: test or train.")
+@click.option("--out", type=FOLDER, help="The results' folder.  [default: beside the first run]")
+@verb
+def fuse(runs: tuple[Path, ...], split: str, out: Path | None) -> None:
+    """Add up what evaluated RUNs scored, with weights fitted on their validation clips, and report that as a run.
+
+    \b
+    Example: signvlm eval --split validation --checkpoint data/wlasl/runs/pose/adapter
+             signvlm fuse data/wlasl/runs/pose data/wlasl/runs/internvl3_5_2b
+    """
+    from signvlm.evaluation.fuse import fuse as run
+
+    done = run(runs, out, split=split, command=shlex.join(["signvlm", *sys.argv[1:]]))
+    files = done.results.paths
+    print_lines(
+        [
+            *(
+                f"  {name:<30} weight {weight:5.2f}, {done.validation[name]:6.1%} of the validation clips"
+                for name, weight in done.weights.items()
+            ),
+            f"  {'fusion':<30} {'':12} {done.validation['fusion']:6.1%}",
+            "",
+            done.results.table(),
+            *(f"  wrote    {path}" for path in (files.json, files.predictions, files.report)),
+            f"  next     signvlm compare {files.json.parent} {' '.join(map(str, runs))}",
+        ]
+    )
 
 
 @click.command()

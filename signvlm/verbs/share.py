@@ -1,5 +1,5 @@
 # ruff: noqa: D301  \b in a help text is click's mark of a paragraph that keeps its lines, so these are no raw strings
-"""A model for others: merge, push."""
+"""A model for others: merge, export, push."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -44,6 +44,28 @@ def merge(
     if done.gap_to_4bit is not None:
         lines.append(f"  gap      to the 4-bit run: {done.gap_to_4bit}")
     print_lines([*lines, f"  wrote    {done.folder}", f"  next     signvlm push --checkpoint {done.folder} --dry-run"])
+
+
+@click.command()
+@CHECKPOINT
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
+@verb
+@configured
+def export(config: "Config", checkpoint: Path | None, out: Path) -> None:
+    """Write a network over key points as ONNX: any batch, any length, its answers checked in onnxruntime.
+
+    \b
+    Example: signvlm export --checkpoint my-signs --out my-signs.onnx
+    """
+    from signvlm.pose.export import export as run
+
+    done = run(config, checkpoint, out)
+    checked = (
+        f"in onnxruntime a log-probability differs by at most {done.gap:.0e}"
+        if done.gap is not None
+        else "not checked, onnxruntime is not here"
+    )
+    print_lines([f"export: {done.size:,} bytes of ONNX; {checked}", f"  wrote    {done.path}"])
 
 
 @click.command()

@@ -6,17 +6,16 @@ import torch
 from safetensors import SafetensorError
 
 from data_engineering.errors import ConfigError, RunError
-from data_engineering.quarantine import quarantine
-from data_engineering.reasons import ClipError
 from signvlm import processes
 from signvlm.config import Config
 from signvlm.console import note
 from signvlm.hardware import Hardware
 from signvlm.vlm.checkpoints import remove_unfinished
-from signvlm.vlm.examples import UnreadableClipsError
+from signvlm.vlm.examples import UnreadableClipsError, quarantined
 from signvlm.vlm.guard import NotANumberError
 from signvlm.vlm.interrupt import Interrupt
 from signvlm.vlm.out_of_memory import free, is_out_of_memory, next_setting, smaller
+from signvlm.vlm.recompute import language_layers
 from signvlm.vlm.trainer import SignTrainer
 
 
@@ -46,11 +45,7 @@ def _survives(trainer: SignTrainer, interrupt: Interrupt, checkpoint: Path | Non
         with interrupt:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except UnreadableClipsError as error:
-        saved = _save_checkpoint(trainer)
-        quarantine(config.data.root, {clip: ClipError(reason, detail) for clip, reason, detail in error.clips})
-        raise RunError(
-            f"{error}; quarantined in {config.data.root / 'datasets' / 'corrupted_videos.json'}, {saved} without it"
-        ) from error
+        raise quarantined(config.data.root, error, _save_checkpoint(trainer)) from error
     except NotANumberError as error:
         raise RunError(
             f"{error}; the weights before them are kept, {_save_checkpoint(trainer, together=True)}; "
@@ -88,11 +83,12 @@ def _with_smaller_batches(
     fewer = smaller(size)
     if not fewer or processes.joined():
         saved = "" if processes.joined() else f"; {_save_checkpoint(trainer)}"
+        recomputing = all(layer.gradient_checkpointing for layer in language_layers(trainer.model))
         change = (
             f"--set training.per_device_train_batch_size={fewer} "
             f"--set training.gradient_accumulation_steps={arguments.gradient_accumulation_steps * size // fewer}"
             if fewer
-            else next_setting(config, hardware, checkpointing=bool(arguments.gradient_checkpointing))
+            else next_setting(config, hardware, checkpointing=recomputing)
         )
         raise RunError(f"out of memory with batches of {size}{saved}; change next: {change}")
     arguments.per_device_train_batch_size = trainer._train_batch_size = trainer.state.train_batch_size = fewer

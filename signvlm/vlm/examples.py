@@ -1,11 +1,14 @@
 """Dataset rows → examples: frames chosen and, in training, augmented; an unreadable clip is marked, never hidden."""
 
+from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 
+from data_engineering.clip import Manifests
 from data_engineering.errors import RunError
 from data_engineering.frames import row_frames
+from data_engineering.quarantine import quarantine
 from data_engineering.reasons import ClipError
 from data_engineering.rows import decode_row
 from data_engineering.settings import PreprocessSettings
@@ -20,6 +23,31 @@ class UnreadableClipsError(RunError):
     def __init__(self, clips: list[tuple[str, str, str]]) -> None:
         self.clips = clips
         super().__init__("; ".join(f"{clip}: {reason} ({detail})" for clip, reason, detail in clips))
+
+    def __reduce__(self) -> tuple[type["UnreadableClipsError"], tuple[list[tuple[str, str, str]]]]:
+        """Pickles the clips, as processes tell each other of it: by default __init__ would be given the text."""
+        return type(self), (self.clips,)
+
+
+def readable(batch: dict[str, Any]) -> dict[str, Any]:
+    """Returns a batch of `VideoCollator` as it is.
+
+    Raises:
+        UnreadableClipsError: It names clips that could not be read, and holds nothing else.
+    """
+    if "unreadable" in batch:
+        raise UnreadableClipsError([tuple(clip) for clip in batch["unreadable"]])
+    return batch
+
+
+def quarantined(root: Path, error: UnreadableClipsError, then: str) -> RunError:
+    """Quarantines the clips of a data root that could not be read.
+
+    Returns:
+        What ends the run with one line; `then` says how the user goes on.
+    """
+    quarantine(root, {clip: ClipError(reason, detail) for clip, reason, detail in error.clips})
+    return RunError(f"{error}; quarantined in {Manifests(root).corrupted}; {then}, without it")
 
 
 def as_examples(

@@ -20,24 +20,24 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from data_engineering.clip import Manifests, write_json
+from data_engineering.clip import write_json
 from data_engineering.errors import RunError
 from data_engineering.frames import pose_key, settings_key
-from data_engineering.quarantine import quarantine
-from data_engineering.reasons import ClipError
-from data_engineering.state import unchanged
+from data_engineering.state import digest, unchanged
 from signvlm import processes
 from signvlm.config import Config
 from signvlm.console import note
-from signvlm.corpus import Corpus
+from signvlm.corpus import Corpus, clip_ids
 from signvlm.hardware import Hardware
-from signvlm.vlm.examples import as_examples
+from signvlm.vlm.examples import UnreadableClipsError, as_examples
 from signvlm.vlm.feature_files import StoredPrompts, read, whole, write
-from signvlm.vlm.model import autocast, load_base, load_processor, torch_device
+from signvlm.vlm.model import autocast, choose_attention, load_base, load_processor, torch_device
 from signvlm.vlm.prompt import encode_prompts
-from signvlm.vlm.tower import check_separable, digest, take_tower_out, tower_key
+from signvlm.vlm.sampler import Draw, DrawnExamples
+from signvlm.vlm.tower import check_separable, take_tower_out, tower_key
 
 FOLDER = "features"
+_NAME = 24  # letters of a hash in the names of files and their folder
 _RESERVE = 256 * 1024**2  # bytes left free when the space is estimated
 
 
@@ -62,6 +62,7 @@ class Features:
 
     Attributes:
         encode: What batches are encoded with.
+        names: {split: each clip's id}.
         clips: {split: each clip's views, the plain one first}.
     """
 
@@ -76,19 +77,21 @@ class Features:
         self.processor = load_processor(config.model)
         preprocess = config.preprocess
         self.encode = StoredPrompts(self.processor, config.model.prompt, preprocess.shown_frames, preprocess.size)
-        made_by = tower_key(config.model, self.processor, hardware)
-        self.folder = config.data.root / FOLDER / digest(made_by)
+        attention, _ = choose_attention(config.model.attention, hardware)
+        made_by = tower_key(config.model, self.processor, hardware, attention)
+        self.folder = config.data.root / FOLDER / digest(made_by)[:_NAME]
         write_json(self.folder / "about.json", made_by)
         rows = {row["video_id"]: row for row in corpus.manifest}
+        self.names = {split: clip_ids(corpus.rows[split]) for split in ("train", "validation")}
         self.clips = {
             split: [
                 [
                     View(split, number, draw, self._path(rows[name], draw))
                     for draw in range(config.features.views if split == "train" else 1)
                 ]
-                for number, name in enumerate(_names(corpus.rows[split]))
+                for number, name in enumerate(names)
             ]
-            for split in ("train", "validation")
+            for split, names in self.names.items()
         }
 
     def _path(self, row: Mapping[str, Any], draw: int) -> Path:
@@ -97,7 +100,7 @@ class Features:
         clip += pose_key(row, self.config.preprocess)
         sampled = [settings_key(self.config.preprocess), self.config.preprocess.num_frames]
         varied = [self.config.augmentation.model_dump(), self._seed, draw] if draw else []
-        return self.folder / f"{digest([clip, sampled, varied])}.safetensors"
+        return self.folder / f"{digest([clip, sampled, varied])[:_NAME]}.safetensors"
 
     @property
     def _seed(self) -> int:
@@ -118,15 +121,15 @@ class Features:
             told = {key: columns[key] for key in ("clip_id", "gloss")}
             return told | {"frames": [read(view.path) for view in drawn], "error": [None] * len(drawn)}
 
-        table = {"clip_id": _names(rows), "gloss": list(rows["gloss"]), "number": list(range(len(rows)))}
+        table = {"clip_id": self.names[split], "gloss": list(rows["gloss"]), "number": list(range(len(rows)))}
         return Dataset.from_dict(table).with_transform(transform)
 
     def complete(self) -> None:
         """Computes and stores the views that are not there yet; several processes take a share each.
 
         Raises:
-            RunError: A clip cannot be read (it is quarantined), the disk is (or would be) full, or clips have changed
-                since they were validated.
+            UnreadableClipsError: A clip cannot be read.
+            RunError: The disk is (or would be) full, or clips have changed since they were validated.
         """
         views = self.config.features.views
         as_what = (
@@ -147,7 +150,7 @@ class Features:
         """Refuses to store one file's features under another's hash; preprocessed frames were checked when opened."""
         if "frames" in self.corpus.rows["train"].column_names:
             return
-        wanted = {_names(self.corpus.rows[view.split])[view.number] for view in missing}
+        wanted = {self.names[view.split][view.number] for view in missing}
         rows = [row for row in self.corpus.manifest if row["video_id"] in wanted]
         same = unchanged((row["video_id"], Path(row["video_path"]), row["media"]) for row in rows)
         if changed := sorted(wanted - same.keys()):
@@ -166,20 +169,13 @@ class Features:
             bar = None
             for view, shown in zip(mine, pixels, strict=True):
                 if not isinstance(shown, torch.Tensor):
-                    self._refuse(*shown)
+                    raise UnreadableClipsError([shown])
                 write(view.path, self._look(tower, shown))
                 if bar is None:  # the note comes first: it would break into the bar
                     self._say_cost(tower, shown, view.path, missing, wanted)
                     bar = tqdm(total=len(mine), desc="features", unit="view", disable=not processes.first())
                     held.enter_context(bar)
                 bar.update()
-
-    def _refuse(self, clip: str, reason: str, detail: str) -> None:
-        root = self.config.data.root
-        quarantine(root, {clip: ClipError(reason, detail)})
-        raise RunError(
-            f"{clip}: {reason} ({detail}); quarantined in {Manifests(root).corrupted}: train again, without it"
-        )
 
     def _look(self, tower: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         """Runs the tower on a clip: pixels (T, 3, S, S) to features (T, tokens, width) as they are stored."""
@@ -226,7 +222,7 @@ class _Pixels(torch.utils.data.Dataset[Any]):
         self.views, self.seed = views, features._seed
         self.processor, self.prompt = features.processor, config.model.prompt
         self.plain = {split: as_examples(rows[split], config.preprocess) for split in features.clips}
-        self.varied = as_examples(rows["train"], config.preprocess, config.augmentation)
+        self.varied = DrawnExamples(as_examples(rows["train"], config.preprocess, config.augmentation))
 
     def __len__(self) -> int:
         return len(self.views)
@@ -234,9 +230,7 @@ class _Pixels(torch.utils.data.Dataset[Any]):
     def __getitem__(self, index: int) -> torch.Tensor | tuple[str, str, str]:
         view = self.views[index]
         if view.draw:
-            with torch.random.fork_rng(devices=[]):
-                torch.random.default_generator.manual_seed(int(digest([view.path.name, self.seed])[:12], 16))
-                example = self.varied[view.number]
+            example = self.varied[Draw(view.number, int(digest([view.path.name, self.seed])[:12], 16))]
         else:
             example = self.plain[view.split][view.number]
         if example["error"]:
@@ -245,14 +239,12 @@ class _Pixels(torch.utils.data.Dataset[Any]):
 
 
 def load_tower(config: Config, hardware: Hardware) -> torch.nn.Module:
-    """Loads the base on the CPU, unquantized, and moves its tower alone to the device."""
+    """Loads the base on the CPU, unquantized, and moves its tower alone to the device, with that device's attention."""
     on_cpu = Hardware("cpu", hardware.dtype, False, 0, False, ())
-    base: PreTrainedModel = load_base(config.model, on_cpu, {})[0]
+    attention, _ = choose_attention(config.model.attention, hardware)
+    settings = config.model.model_copy(update={"attention": attention})
+    base: PreTrainedModel = load_base(settings, on_cpu, {})[0]
     tower = take_tower_out(base).eval().requires_grad_(False)
     del base
     gc.collect()
     return tower.to(torch_device(hardware))
-
-
-def _names(rows: Dataset) -> list[str]:
-    return list(rows["clip_id" if "clip_id" in rows.column_names else "video_id"])

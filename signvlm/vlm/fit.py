@@ -16,6 +16,7 @@ from signvlm.config import Config
 from signvlm.console import note
 from signvlm.hardware import Hardware
 from signvlm.vlm.budget import Choice, Cut, Trial, choose
+from signvlm.vlm.examples import readable
 from signvlm.vlm.loss import answer_logits, answer_loss
 from signvlm.vlm.model import autocast, torch_device
 from signvlm.vlm.out_of_memory import free, is_out_of_memory
@@ -47,6 +48,7 @@ def fit(
     Raises:
         ConfigError: A fixed value does not suit the batch or the model.
         RunError: Not even one clip at a time fits.
+        UnreadableClipsError: A clip that is measured with cannot be read.
     """
     settings, arguments = config.memory, trainer.args
     layers = language_layers(trainer.model)
@@ -98,7 +100,7 @@ def _measured(
 
     def run(cut: Cut) -> Trial | None:
         recompute(layers, cut.recomputed)
-        batch = collate([examples[number % len(examples)] for number in range(cut.clips)])
+        batch = readable(collate([examples[number % len(examples)] for number in range(cut.clips)]))
         labels = batch["labels"].to(device)
         inputs = {key: value.to(device) for key, value in batch.items() if key != "labels"}
         seconds = float("inf")

@@ -61,7 +61,7 @@ def next_setting(config: Config, hardware: Hardware, *, checkpointing: bool) -> 
     Args:
         config: The configuration.
         hardware: What the run is on.
-        checkpointing: Whether activations are recomputed already.
+        checkpointing: Whether all layers compute their activations again already.
     """
     if not checkpointing:
         return "--set training.gradient_checkpointing=true"

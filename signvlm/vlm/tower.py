@@ -1,17 +1,16 @@
 """A model whose vision tower has been left out: what it is shown is the tower's output already."""
 
-import hashlib
-import json
 from typing import Any
 
 import torch
-from transformers import AutoConfig, PretrainedConfig, PreTrainedModel, ProcessorMixin
+from transformers import PretrainedConfig, PreTrainedModel, ProcessorMixin
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from data_engineering.errors import ConfigError
 from data_engineering.state import sha256
 from signvlm.config import Config, ModelSettings, shipped
 from signvlm.hardware import Hardware
+from signvlm.vlm.anatomy import read_config
 
 # Models whose projector reads `vision_tower(pixel_values=...).last_hidden_state` and nothing else of the tower.
 SEPARABLE = ("internvl",)
@@ -50,11 +49,6 @@ def towerless(settings: ModelSettings) -> PretrainedConfig:
     return config
 
 
-def read_config(settings: ModelSettings) -> PretrainedConfig:
-    """Reads the base's own configuration."""
-    return AutoConfig.from_pretrained(str(shipped(settings.base)), revision=settings.revision, trust_remote_code=False)
-
-
 def take_tower_out(model: PreTrainedModel) -> torch.nn.Module:
     """Takes a model's tower out and puts a `StoredTower` in its place; returns the tower."""
     tower = model.model.vision_tower
@@ -62,7 +56,7 @@ def take_tower_out(model: PreTrainedModel) -> torch.nn.Module:
     return tower
 
 
-def tower_key(settings: ModelSettings, processor: ProcessorMixin, hardware: Hardware) -> dict[str, Any]:
+def tower_key(settings: ModelSettings, processor: ProcessorMixin, hardware: Hardware, attention: str) -> dict[str, Any]:
     """Returns what decides the tower's output besides the clip: weights, processor, dtype, attention.
 
     A base of the Hub is known by its commit, a folder by the hashes of its files.
@@ -77,10 +71,5 @@ def tower_key(settings: ModelSettings, processor: ProcessorMixin, hardware: Hard
         "weights": weights,
         "processor": processor.video_processor.to_dict(),
         "dtype": hardware.dtype,
-        "attention": settings.attention,
+        "attention": attention,
     }
-
-
-def digest(told: Any) -> str:
-    """Returns a short hash of anything that JSON can say."""
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:24]

@@ -27,7 +27,7 @@ from signvlm.vlm.arguments import choose_hardware, training_arguments
 from signvlm.vlm.bundle import save_bundle
 from signvlm.vlm.collator import IGNORED, VideoCollator
 from signvlm.vlm.ending import run_to_end
-from signvlm.vlm.examples import UnreadableClipsError, as_examples
+from signvlm.vlm.examples import UnreadableClipsError, as_examples, quarantined, readable
 from signvlm.vlm.features import Features
 from signvlm.vlm.fit import fit
 from signvlm.vlm.folders import go_on
@@ -50,14 +50,18 @@ def train(config: Config, *, resume: bool) -> Training:
 
     Raises:
         ConfigError: The configuration does not suit the libraries, the model or the data.
-        RunError: As `run_to_end`; or another training writes to the run's folder.
+        RunError: As `run_to_end`, a clip that cannot be read at its start too; or another training writes to the run's
+            folder.
     """
     check_passthrough(config)
     corpus = load_corpus(config)
     train_rows = require(corpus.rows["train"], "train", config.data.root)
     check_held_out(corpus)
     with silence(not watched() or not processes.first()), contextlib.ExitStack() as held:
-        return _train(config, corpus, train_rows, resume, held)
+        try:
+            return _train(config, corpus, train_rows, resume, held)
+        except UnreadableClipsError as error:
+            raise quarantined(config.data.root, error, "train again") from error
 
 
 def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, held: contextlib.ExitStack) -> Training:
@@ -180,12 +184,10 @@ def check_supervision(collator: VideoCollator, examples: Dataset) -> None:
     """Refuses to train on nothing: the first example must supervise its answer and its end token.
 
     Raises:
-        RunError: Nothing is supervised, or the first clip cannot be read.
+        RunError: Nothing is supervised.
+        UnreadableClipsError: The first clip cannot be read.
     """
-    batch = collator([examples[0]])
-    if "unreadable" in batch:
-        raise UnreadableClipsError(batch["unreadable"])
-    if not (batch["labels"] != IGNORED).any():
+    if not (readable(collator([examples[0]]))["labels"] != IGNORED).any():
         raise RunError("the first batch supervises no token; see `signvlm train --inspect 1`")
 
 

@@ -15,7 +15,7 @@ from trl import SFTTrainer
 
 from data_engineering.clip import write_text
 from signvlm.vlm.anatomy import anatomy
-from signvlm.vlm.examples import UnreadableClipsError
+from signvlm.vlm.examples import readable
 from signvlm.vlm.guard import CLIPS, Guard
 from signvlm.vlm.loss import Smoothing, answer_logits, answer_loss
 from signvlm.vlm.model import unwrap
@@ -80,9 +80,7 @@ class SignTrainer(SFTTrainer):
         Raises:
             UnreadableClipsError: The batch names clips that could not be read.
         """
-        if inputs.get("unreadable"):
-            raise UnreadableClipsError([tuple(clip) for clip in inputs["unreadable"]])
-        clips = inputs.pop(CLIPS, ())
+        clips = readable(inputs).pop(CLIPS, ())
         labels = inputs["labels"]
         logits = answer_logits(model, {key: value for key, value in inputs.items() if key != "labels"}, labels)
         loss = answer_loss(logits, labels, self.smoothing if model.training else None, num_items_in_batch)

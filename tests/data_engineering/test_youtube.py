@@ -1,6 +1,7 @@
 """YouTube's clips through yt-dlp, driven for real: its generic extractor against a loopback server stands in."""
 
 import importlib.util
+import os
 import shutil
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -257,6 +258,36 @@ def test_a_host_that_is_not_there_is_known(tmp_path: Path) -> None:
         fetch(tmp_path, f"{base}/a.mp4")
     assert caught.value.retriable
     assert not caught.value.answered
+
+
+def test_a_redirect_into_the_network_is_refused_before_anything_is_sent(
+    tmp_path: Path, server: Loopback, clip: bytes
+) -> None:
+    inside = server.serve("/inside.mp4", clip, Content_Type="video/mp4").replace("127.0.0.1", "localhost")
+    with pytest.raises(FetchError, match="not public: localhost leads to") as caught:
+        fetch(tmp_path, server.redirect("/a", inside))
+    assert not caught.value.retriable
+    page = f'<html><video src="{inside}"></video></html>'.encode()
+    with pytest.raises(FetchError, match="not public: localhost leads to"):
+        fetch(tmp_path, server.serve("/page", page, Content_Type="text/html"))
+    assert "/inside.mp4" not in server.asked
+    fetch(tmp_path, server.redirect("/b", inside), allow_hosts=("127.0.0.1", "localhost"))
+    assert "/inside.mp4" in server.asked
+
+
+@pytest.mark.skipif(os.name == "nt", reason="stands in for ffmpeg by a shell script")
+def test_no_other_program_connects(tmp_path: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A live stream is what yt-dlp hands to ffmpeg, which would connect wherever the playlist says, unwatched."""
+    programs, called = tmp_path / "bin", tmp_path / "called"
+    programs.mkdir()
+    (programs / "ffmpeg").write_text(f"#!/bin/sh\necho $@ >> {called}\n")
+    (programs / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:1", "#EXTINF:1,", "piece.ts", ""]
+    url = server.serve("/a.m3u8", "\n".join(lines).encode(), Content_Type="application/vnd.apple.mpegurl")
+    with pytest.raises(FetchError):
+        fetch(tmp_path, url)
+    assert not called.exists()
 
 
 def test_it_is_held_to_the_byte_limit(tmp_path: Path, server: Loopback, clip: bytes) -> None:

@@ -197,6 +197,10 @@ def test_a_broken_file_is_named(bundle):
     (bundle / "glossary.json").write_text("[")
     with pytest.raises(RunError, match=r"glossary\.json: not JSON"):
         model_card(bundle)
+    (bundle / "glossary.json").write_text(json.dumps(GLOSSARY))
+    (bundle / "calibration.json").write_text(json.dumps({"temperature": "warm", "fitted_on": "95 validation clips"}))
+    with pytest.raises(RunError, match=r"calibration\.json: not {temperature, fitted_on}"):
+        model_card(bundle)
 
 
 @pytest.mark.parametrize(("dtype", "lora"), [(torch.bfloat16, True), (torch.float32, False)])

@@ -51,7 +51,13 @@ def test_macro_f1_is_scikit_learns_over_the_classes_that_have_clips():
 def test_mrr_is_scikit_learns_ranking_precision_of_one_relevant_label():
     scores, labels, rankings, truth = scored(seed=5)
     expected = label_ranking_average_precision_score(np.eye(len(GLOSSARY))[labels], scores)
-    assert accuracy.reciprocal(found(rankings, truth)).mean() == pytest.approx(expected)
+    assert accuracy.mean_reciprocal_rank(found(rankings, truth)) == pytest.approx(expected)
+
+
+@given(st.lists(st.integers(0, 400), min_size=1))
+def test_mrr_is_the_mean_of_the_reciprocal_places(places):
+    """What its interval is drawn from has it for a mean, also where clips were not answered."""
+    assert accuracy.mean_reciprocal_rank(places) == pytest.approx(accuracy.reciprocal(places).mean())
 
 
 def test_per_class_weighs_a_rare_class_like_a_frequent_one():
@@ -113,7 +119,12 @@ def test_out_of_glossary_is_a_share_of_all_answers():
 
 @pytest.mark.parametrize(
     "figure",
-    [accuracy.per_instance, lambda none: accuracy.per_class(none, []), lambda none: accuracy.macro_f1(none, [])],
+    [
+        accuracy.per_instance,
+        accuracy.mean_reciprocal_rank,
+        lambda none: accuracy.per_class(none, []),
+        lambda none: accuracy.macro_f1(none, []),
+    ],
 )
 def test_no_clip_is_an_error_never_nan(figure):
     with pytest.raises(ValueError, match="no clips"):

@@ -1,5 +1,9 @@
+import itertools
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, permutation_test
 
 from signvlm.evaluation.paired import holm, mcnemar, paired
@@ -71,9 +75,20 @@ def test_where_all_clips_differ_alike_the_interval_says_how_little_that_is():
     assert found.interval.low < 0
 
 
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=6))
+def test_holm_is_the_closed_test_of_bonferroni(p_values):
+    """A p-value adjusted is the largest Bonferroni's p-value of any set of the tests that it is one of."""
+    tests = range(len(p_values))
+    sets = [chosen for size in range(1, len(p_values) + 1) for chosen in itertools.combinations(tests, size)]
+    closed = [
+        max(min(1.0, len(each) * min(p_values[i] for i in each)) for each in sets if one in each) for one in tests
+    ]
+    assert holm(p_values) == pytest.approx(closed)
+
+
 def test_holm_never_lowers_a_p_value_and_keeps_their_order():
-    given = [0.01, 0.04, 0.03, 0.5]
-    adjusted = holm(given)
+    p_values = [0.01, 0.04, 0.03, 0.5]
+    adjusted = holm(p_values)
     assert adjusted == pytest.approx([0.04, 0.09, 0.09, 0.5])
     assert holm([]) == []
-    assert all(a >= b for a, b in zip(adjusted, false_discovery_control(given), strict=True))  # the weaker promise
+    assert all(a >= b for a, b in zip(adjusted, false_discovery_control(p_values), strict=True))  # the weaker promise

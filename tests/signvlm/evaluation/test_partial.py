@@ -3,7 +3,7 @@ import tracemalloc
 import pytest
 
 from data_engineering.errors import RunError
-from signvlm.evaluation.partial import Partial, digest
+from signvlm.evaluation.partial import Partial
 
 GLOSSARY = ("tea", "caf\u00e9")
 
@@ -75,7 +75,3 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         Partial(tmp_path / "file/partial.jsonl", "", GLOSSARY),
     ):
         pass
-
-
-def test_a_digest_tells_settings_apart():
-    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 1, "b": 3})

@@ -90,6 +90,20 @@ def test_the_error_is_the_mean_gap_over_bins_weighed_by_clips():
     assert len(found["bins"]) <= BINS
 
 
+@pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
+def test_the_error_is_the_sum_of_its_definition(sharpness):
+    """Guo et al. 2017, equation 3: bins of equal width, open below and closed above, taken one by one."""
+    scores, truth = scored(clips=700)
+    shares = np.exp(log_softmax(scores * sharpness, axis=1))
+    sure, right = shares.max(axis=1), shares.argmax(axis=1) == truth
+    error = 0.0
+    for number in range(BINS):
+        inside = (sure > number / BINS) & (sure <= (number + 1) / BINS)
+        if inside.any():
+            error += inside.mean() * abs(right[inside].mean() - sure[inside].mean())
+    assert reliability(scores, truth, 1 / sharpness)["ece"] == pytest.approx(error)
+
+
 def test_every_clip_is_in_a_bin_also_on_the_bins_edges():
     edges = np.linspace(0.5, 1, 31)
     found = reliability(np.log(np.stack([edges, 1 - edges + 1e-12], axis=1)), np.zeros(31, dtype=int))

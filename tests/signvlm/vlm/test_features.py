@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from safetensors.torch import load_file
 
 import signvlm.vlm.features
@@ -15,7 +16,7 @@ from signvlm.corpus import load_corpus
 from signvlm.hardware import Hardware
 from signvlm.train import train
 from signvlm.vlm.feature_files import StoredPrompts, read, whole, write
-from signvlm.vlm.features import Features
+from signvlm.vlm.features import Features, load_tower
 from signvlm.vlm.model import load_base
 from signvlm.vlm.prompt import encode_prompts
 from signvlm.vlm.tower import StoredTower
@@ -179,6 +180,16 @@ def test_other_settings_have_other_files(configured, change):
     assert not paths() & paths(change)
 
 
+def test_the_tower_attends_as_its_device_does_and_the_files_say_how(configured, root):
+    """In bfloat16 a CPU takes eager attention and other devices do not; torch's `meta` stands for those."""
+    config, corpus = configured("features.cache=true"), load_corpus(configured())
+    for device, attention in (("cpu", "eager"), ("meta", "sdpa")):
+        hardware = Hardware(device, "bfloat16", False, 0, False, ())
+        assert load_tower(config, hardware).config._attn_implementation == attention
+        about = json.loads((Features(config, corpus, hardware).folder / "about.json").read_text())
+        assert about["attention"] == attention
+
+
 def test_other_weights_and_other_clips_have_other_files(configured, world, tmp_path):
     config = configured("features.cache=true")
     corpus = load_corpus(config)
@@ -212,6 +223,15 @@ def test_with_several_views_the_first_is_plain_and_the_others_vary(configured, r
     assert {features.examples("train", vary=False)[0]["frames"].sum().item() for _ in range(5)} == {
         seen[0].sum().item()
     }
+
+
+def test_without_validation_clips_only_those_of_training_are_stored(configured, root):
+    corpus = load_corpus(configured())
+    corpus.rows["validation"] = Dataset.from_list([])
+    features = Features(configured("features.cache=true"), corpus, CPU)
+    features.complete()
+    assert [len(clips) for clips in features.clips.values()] == [3, 0]
+    assert len(files(root)) == 3
 
 
 def test_training_without_augmentation_is_said(configured, capsys):

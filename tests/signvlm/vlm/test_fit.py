@@ -1,16 +1,22 @@
 """A training's steps cut to the memory: what is chosen, what is said, and that nothing else changes."""
 
 import copy
+import pickle
+import shutil
 
 import pytest
 import torch
 from glosses import PROMPT
 from safetensors.torch import load_file
 
+import signvlm.vlm.examples
+from data_engineering.clip import Manifests, read_json
 from data_engineering.errors import ConfigError, RunError
+from data_engineering.reasons import ClipError
 from signvlm.config import load
 from signvlm.train import train
 from signvlm.vlm.collator import VideoCollator
+from signvlm.vlm.examples import UnreadableClipsError
 from signvlm.vlm.loss import answer_logits, answer_loss
 from signvlm.vlm.recompute import language_layers, recompute
 
@@ -102,6 +108,33 @@ def test_within_a_budget_the_fastest_cut_is_searched(configured, capsys):
 def test_a_budget_that_does_for_nothing_ends_the_run_with_the_next_setting(configured):
     with pytest.raises(RunError, match=r"^memory: 0\.0 GB do not do for one clip at once .* raise memory\.budget_gb"):
         train(configured("memory.budget_gb=0.01"))
+
+
+@pytest.mark.parametrize(
+    ("clip", "stage"),
+    [("00001", "a first look"), ("00002", "the trials"), ("00005", "stored features")],
+)
+def test_a_clip_that_cannot_be_read_is_named_and_quarantined(world, configured, tmp_path, monkeypatch, clip, stage):
+    root = tmp_path / "data"
+    shutil.copytree(world.root, root, ignore=shutil.ignore_patterns("runs"))
+    read = signvlm.vlm.examples.row_frames
+
+    def row_frames(row):
+        if row["clip_id"] == clip:
+            raise ClipError("truncated", "3 of 40 frames decode")
+        return read(row)
+
+    monkeypatch.setattr(signvlm.vlm.examples, "row_frames", row_frames)
+    with pytest.raises(RunError, match=rf"{clip}: truncated \(3 of 40 .*; train again, without it$"):
+        train(configured(f"data.root={root}", f"features.cache={stage == 'stored features'}"))
+    assert clip in {row["video_id"] for row in read_json(Manifests(root).corrupted, "")}
+    assert clip not in {row["video_id"] for row in read_json(Manifests(root).validated, "")}
+
+
+def test_what_cannot_be_read_is_told_between_processes():
+    error = UnreadableClipsError([("00002", "truncated", "3 of 40 frames decode")])
+    told = pickle.loads(pickle.dumps(error))
+    assert (type(told), told.clips, str(told)) == (UnreadableClipsError, error.clips, str(error))
 
 
 def test_fixed_values_that_cannot_be_are_named(configured):

@@ -122,17 +122,28 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_weights_come_out_the_same(c
     assert after == pytest.approx(before, abs=1e-4)
 
 
-def test_a_single_clip_that_does_not_fit_ends_with_the_setting_to_change(configured, on_forward):
+@pytest.mark.parametrize(
+    ("recomputed", "setting"),
+    [
+        (("memory.recompute=0",), "--set training.gradient_checkpointing=true"),
+        (("training.gradient_checkpointing=false",), "--set training.gradient_checkpointing=true"),
+        (("memory.recompute=3",), "--set training.gradient_checkpointing=true"),
+        (("memory.recompute=4",), "a smaller model.base"),
+        (("training.gradient_checkpointing=true",), "a smaller model.base"),
+    ],
+)
+def test_a_single_clip_that_does_not_fit_ends_with_the_setting_to_change(configured, on_forward, recomputed, setting):
+    """The model has four layers."""
+
     def narrow(model, inputs):
         if model.training and torch.is_grad_enabled():
             raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     on_forward(narrow)
     with pytest.raises(RunError) as error:
-        train(configured("run", "training.gradient_checkpointing=false", "memory.recompute=0"))
+        train(configured("run", *recomputed))
     assert str(error.value) == (
-        "out of memory with batches of 1; no step was taken yet: `signvlm train` starts again; "
-        "change next: --set training.gradient_checkpointing=true"
+        f"out of memory with batches of 1; no step was taken yet: `signvlm train` starts again; change next: {setting}"
     )
 
 
