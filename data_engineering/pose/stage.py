@@ -16,7 +16,7 @@ from data_engineering.clip import Manifests, read_json
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.pose import kept
 from data_engineering.pose.environment import prepared
-from data_engineering.pose.extract import Job
+from data_engineering.pose.extract import Job, box_as_shown
 from data_engineering.pose.extractor import Program
 from data_engineering.pose.rates import PARTS
 from data_engineering.pose.record import FOLDER
@@ -162,7 +162,8 @@ def _done(root: Path, row: Mapping[str, Any], by: Mapping[str, Any]) -> bool:
 
 def _job(row: Mapping[str, Any], program: Program, limits: ValidateSettings) -> Job:
     media = row["media"]
-    return Job(Path(row["video_path"]), media["start"], media["end"], media["frames"], program, limits)
+    where = Path(row["video_path"]), media["start"], media["end"], media["frames"]
+    return Job(*where, program, limits, box_as_shown(row))
 
 
 def _extract_all(jobs: Sequence[Todo], limits: ValidateSettings, progress: bool) -> dict[str, ClipError]:
