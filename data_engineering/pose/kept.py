@@ -117,7 +117,7 @@ def maker(by: Mapping[str, Any]) -> str:
 
 def _clip(row: Mapping[str, Any]) -> dict[str, Any]:
     """What of a clip its key points depend on."""
-    return {name: row["media"][name] for name in ("sha256", "start", "end")}
+    return {**{name: row["media"][name] for name in ("sha256", "start", "end")}, "bbox": row["bbox"]}
 
 
 def _refusal_path(root: Path, video_id: str) -> Path:
