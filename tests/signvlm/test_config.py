@@ -8,8 +8,8 @@ from data_engineering.errors import ConfigError, RunError
 from signvlm.config import DEFAULT_CONFIG, load, shipped
 
 SHIPPED = (
-    *("demo.yaml", "internvl3_5_1b.yaml", "internvl3_5_2b.yaml", "internvl3_5_4b.yaml", "qwen2_5_vl_3b.yaml"),
-    *("skeleton.yaml", "wlasl_smoke.yaml"),
+    *("demo.yaml", "internvl3_5_1b.yaml", "internvl3_5_2b.yaml", "internvl3_5_4b.yaml", "pose.yaml"),
+    *("qwen2_5_vl_3b.yaml", "skeleton.yaml", "wlasl_smoke.yaml"),
 )
 
 
