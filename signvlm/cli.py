@@ -9,15 +9,8 @@ from importlib.metadata import version
 
 import click
 
-from signvlm.verbs import data, model, share, shell, start
-
-
-class InOrder(click.Group):
-    """Lists the verbs in the order in which they are used, not by the alphabet."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the verbs as they stand below."""
-        return list(self.commands)
+from signvlm.command import InOrder
+from signvlm.verbs import data, keypoints, model, share, shell, start
 
 
 @click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -42,6 +35,7 @@ for command in (
     model.predict,
     share.merge,
     share.push,
+    keypoints.keypoints,
     start.demo,
     start.synthesize,
     start.doctor,
