@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from signvlm.keypoints.data import Example
 from signvlm.keypoints.images import read_square
-from signvlm.keypoints.settings import VariationSettings
+from signvlm.keypoints.settings import KeypointSettings
 from signvlm.keypoints.vary import vary
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -24,14 +24,12 @@ class Squares(Dataset):
 
     Args:
         examples: The examples.
-        seed: Of the variations.
-        variation: How far they go.
+        settings: Says how far variations go, and seeds them.
     """
 
-    def __init__(self, examples: Sequence[Example], seed: int, variation: VariationSettings) -> None:
+    def __init__(self, examples: Sequence[Example], settings: KeypointSettings) -> None:
         self.examples = examples
-        self.seed = seed
-        self.variation = variation
+        self.settings = settings
 
     def __getitem__(self, which: tuple[int, int | None, int]) -> tuple[np.ndarray, np.ndarray]:
         """Returns an image uint8 (S, S, 3) and its points float32 (64, 3).
@@ -48,7 +46,7 @@ class Squares(Dataset):
         points = fit.forward(example.label.points)
         if draw is None:
             return image, points
-        return vary(image, points, self.variation, np.random.default_rng([self.seed, draw]))
+        return vary(image, points, self.settings, np.random.default_rng([self.settings.seed, draw]))
 
 
 def training_order(

@@ -30,7 +30,8 @@ class Loaded:
 
     Attributes:
         detector: In evaluation mode, on the CPU.
-        size: Side of the square that it is shown, pixels.
+        size: Side of the square that it was trained on and is shown, pixels: keypoints.size, unless training was
+            stopped before it came to that.
         about: What its training noted: settings, step, figures.
         path: Its file.
     """
@@ -69,12 +70,13 @@ def load_model(checkpoint: Path) -> Loaded:
         settings = KeypointSettings.model_validate(about["settings"])
         if tuple(about["names"]) != KEYPOINTS:
             raise ValueError("it has other key points")
+        size = int(about["size"])
         detector = Detector(settings.network, settings.head_channels)
         detector.load_state_dict(tensors)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise RunError(f"{path}: holds no detector of this version ({reason}); train one anew") from error
-    return Loaded(detector.eval(), settings.size, about, path)
+    return Loaded(detector.eval(), size, about, path)
 
 
 def newest_run(output_dir: Path) -> Path:

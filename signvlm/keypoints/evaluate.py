@@ -21,7 +21,7 @@ from signvlm.keypoints.heatmaps import decode
 from signvlm.keypoints.images import fitted
 from signvlm.keypoints.metrics import SHARES, measure
 from signvlm.keypoints.network import Detector
-from signvlm.keypoints.settings import VariationSettings
+from signvlm.keypoints.settings import KeypointSettings
 
 RESULTS = "keypoints_results.json"
 
@@ -71,7 +71,7 @@ def find(
     Raises:
         RunError: An image broke since the folder was read.
     """
-    squares = Squares(examples, 0, VariationSettings())
+    squares = Squares(examples, KeypointSettings())
     batches = as_they_are(range(len(examples)), batch_size, size)
     detector.eval()
     found = []

@@ -2,30 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from data_engineering.settings import Fraction, Positive, Section
 
 STRIDE = 4
 """Pixels of the input a cell of the heatmaps."""
-
-
-class VariationSettings(Section):
-    """Changes to training images, one draw an image.
-
-    Attributes:
-        scale: The person's size is multiplied by a factor from 1 - this to 1 + this.
-        rotation: Turned by up to so many degrees either way.
-        shift: Moved by up to this share of the side either way, across and down.
-        color: Brightness and each colour are multiplied by 1 ± this, contrast and saturation likewise.
-        mirror: Share of images that are mirrored, their left and right points exchanged.
-    """
-
-    scale: Annotated[float, Field(ge=0, lt=1)] = 0.25
-    rotation: Annotated[float, Field(ge=0, le=180)] = 15.0
-    shift: Annotated[float, Field(ge=0, le=0.5)] = 0.06
-    color: Annotated[float, Field(ge=0, le=0.9)] = 0.2
-    mirror: Fraction = 0.5
 
 
 class KeypointSettings(Section):
@@ -35,18 +17,26 @@ class KeypointSettings(Section):
         network: What computes the features: torchvision's `mobilenet_v3_small` or `resnet18`, from random weights.
         head_channels: Channels of the three deconvolutions behind it.
         size: Side of the square that an image is fitted into, pixels; heatmaps have a quarter of it.
-        sigma: Standard deviation of the heatmaps' Gaussians, in cells of the heatmaps.
-        steps: Optimizer steps; the learning rate falls to nothing over them.
-        half_size: Share of the steps, the first ones, that take the images at half the size: four times as fast, and
-            the network learns most of it there.
+        sigma: Standard deviation of the heatmaps' Gaussians, in cells of the heatmaps; at a smaller size they are
+            smaller with the image, down to one cell.
+        steps: Optimizer steps.
+        quarter_size: Share of the steps, the first ones, that take the images at a quarter of the size: sixteen times
+            as fast, and where a body's parts are is learned there.
+        half_size: Share of the steps, the next ones, that take them at half the size.
         batch_size: Images a step.
-        learning_rate: AdamW's, at its highest.
+        learning_rate: AdamW's, at its highest; it falls to nothing over the steps at each size.
         weight_decay: AdamW's.
-        warmup: Share of the steps over which the learning rate rises.
+        warmup: Share of the steps at each size over which the learning rate rises.
         evaluate_every: Steps between two looks at the held-out images; the state to resume from is written then.
-        watched: How many held-out images these looks take, a seeded draw; the last takes all. None for all.
+        watched: How many held-out images these looks take, a seeded draw; None for all. The detector that is kept is
+            measured on all of them at the end.
         seed: Draws the split, the weights, the batches and their variations.
-        variation: Changes to training images.
+        scale: A training image is enlarged by a factor drawn from 1 - this to 1 + this; so are the next ones drawn, one
+            draw an image.
+        rotation: Turned by up to so many degrees either way.
+        shift: Moved by up to this share of the side either way, across and down.
+        color: Brightness, contrast, saturation and half as much each colour, multiplied by 1 ± this.
+        mirror: Share of training images that are mirrored, their left and right points exchanged.
     """
 
     network: Literal["mobilenet_v3_small", "resnet18"] = "mobilenet_v3_small"
@@ -54,19 +44,30 @@ class KeypointSettings(Section):
     size: Annotated[int, Field(ge=128, le=2048)] = 512
     sigma: Annotated[float, Field(gt=0, le=16)] = 2.0
     steps: Positive = 4000
-    half_size: Fraction = 0.6
-    batch_size: Annotated[int, Field(ge=2, strict=True)] = 16
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    quarter_size: Fraction = 0.35
+    half_size: Fraction = 0.5
+    batch_size: Annotated[int, Field(ge=2, strict=True)] = 8
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     warmup: Fraction = 0.05
     evaluate_every: Positive = 250
     watched: Positive | None = 200
     seed: int = 0
-    variation: VariationSettings = VariationSettings()
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    rotation: Annotated[float, Field(ge=0, le=180)] = 10.0
+    shift: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    color: Annotated[float, Field(ge=0, le=0.9)] = 0.2
+    mirror: Fraction = 0.5
 
     @field_validator("size")
     @classmethod
     def _whole_cells(cls, size: int) -> int:
-        if size % 64:
-            raise ValueError("should be a multiple of 64: the networks halve it five times, and half of it")
+        if size % 128:
+            raise ValueError("should be a multiple of 128: the networks halve it five times, and a quarter of it")
         return size
+
+    @model_validator(mode="after")
+    def _shares_of_one_whole(self) -> "KeypointSettings":
+        if self.quarter_size + self.half_size > 1:
+            raise ValueError("quarter_size and half_size are shares of the steps and should be 1 together at most")
+        return self

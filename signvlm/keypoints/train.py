@@ -34,7 +34,7 @@ from signvlm.keypoints.device import Precision, choose, on, placed
 from signvlm.keypoints.evaluate import find, headline
 from signvlm.keypoints.heatmaps import loss
 from signvlm.keypoints.network import Detector, sizes
-from signvlm.keypoints.schedule import learning_rate, sides
+from signvlm.keypoints.schedule import learning_rate, sides, sigma
 from signvlm.keypoints.settings import STRIDE, KeypointSettings
 from signvlm.run_lock import RunLock
 from signvlm.runs import runs
@@ -68,13 +68,15 @@ class _Progress:
     Attributes:
         step: Steps taken.
         seconds: That they took, in all calls.
-        best: The best PCK@0.05 so far; below 0 before the first look.
+        best: The best PCK@0.05 so far at this size; below 0 before the first look.
+        size: Side of the squares at the last look.
         history: A row a look at the held-out images.
     """
 
     step: int = 0
     seconds: float = 0.0
     best: float = -1.0
+    size: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -141,6 +143,7 @@ class _Run:
             "settings": self.settings.model_dump(mode="json"),
             "images": _fingerprint([*training, *held_out]),
         }
+        self.sides = sides(self.settings)
         self._before, self._started = 0.0, time.perf_counter()
 
     def go_on(self) -> None:
@@ -163,8 +166,8 @@ class _Run:
         side = settings.size // STRIDE
         note(f"{settings.network}: {sizes(self.detector)}; {settings.size} px in, {side} x {side} cells out")
         note(f"watch it: uv run tensorboard --logdir {self.folder / 'tb_logs'}")
-        order = training_order(len(self.training), settings.batch_size, settings.seed, progress.step, sides(settings))
-        batches = load(Squares(self.training, settings.seed, settings.variation), order, self.hardware.workers)
+        order = training_order(len(self.training), settings.batch_size, settings.seed, progress.step, self.sides)
+        batches = load(Squares(self.training, settings), order, self.hardware.workers)
         bar = tqdm(total=settings.steps, initial=progress.step, desc="train", unit="step", disable=not watched())
         shown: dict[str, str] = {}
         logs = SummaryWriter(self.folder / "tb_logs", purge_step=progress.step)
@@ -175,7 +178,8 @@ class _Run:
                 last = progress.step == settings.steps
                 if progress.step % _LOGGED == 0 or last:
                     shown["loss"] = f"{self._log(writer, value):.3f}"
-                if progress.step % settings.evaluate_every == 0 or last:
+                grown = last or self.sides[progress.step] != self.sides[progress.step - 1]
+                if progress.step % settings.evaluate_every == 0 or grown:
                     shown["PCK@0.05"] = f"{self._look(writer):.3f}"
                 bar.set_postfix(shown, refresh=False)
                 bar.update(1)
@@ -191,7 +195,7 @@ class _Run:
             "steps": self.progress.step,
             "seconds": round(self.progress.seconds, 1),
             "best_step": loaded.about["step"],
-            "held_out": self._find(best, self.held_out),
+            "held_out": self._find(best, self.held_out, loaded.size),
             "history": self.progress.history,
             "network": sizes(best),
             "hardware": dataclasses.asdict(self.hardware),
@@ -208,7 +212,7 @@ class _Run:
         self.detector.train()
         with self.precision.autocast():
             logits = self.detector.logits(as_input(images, device))
-        value = loss(logits, points.to(device, non_blocking=True), self.settings.sigma)
+        value = loss(logits, points.to(device, non_blocking=True), sigma(images.shape[1], self.settings))
         self.optimizer.zero_grad(set_to_none=True)
         self.precision.backward(value, self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.detector.parameters(), _CLIPPED)
@@ -227,21 +231,23 @@ class _Run:
         """Measures the detector, keeps it if it is the best so far; returns its PCK@0.05."""
         progress = self.progress
         progress.seconds = self._seconds()
-        row = {"step": progress.step, "seconds": round(progress.seconds, 1)}
-        row |= headline(self._find(self.detector, self.looked_at))
+        side = self.sides[progress.step - 1]
+        row = {"step": progress.step, "seconds": round(progress.seconds, 1), "size": side}
+        row |= headline(self._find(self.detector, self.looked_at, side))
         progress.history.append(row)
         for name, value in row.items():
             if isinstance(value, float):
                 writer.add_scalar(f"held out/{name}", value, progress.step)
         score = row[CHOSEN_BY] or 0.0
-        if score > progress.best:
-            progress.best = score
-            save_model(self.folder / MODEL, self.detector, self.settings, {"step": progress.step, "held_out": row})
+        if score > progress.best or side != progress.size:  # what is best at one size is not at the next
+            progress.best, progress.size = score, side
+            told = {"step": progress.step, "size": side, "held_out": row}
+            save_model(self.folder / MODEL, self.detector, self.settings, told)
         self._keep()
         return score
 
-    def _find(self, detector: Detector, examples: Sequence[Example]) -> dict[str, Any]:
-        return find(detector, examples, self.settings.size, self.settings.batch_size, self.hardware, self.precision)
+    def _find(self, detector: Detector, examples: Sequence[Example], side: int) -> dict[str, Any]:
+        return find(detector, examples, side, self.settings.batch_size, self.hardware, self.precision)
 
     def _keep(self) -> None:
         self.progress.seconds = self._seconds()

@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 
 from data_engineering.keypoints import SWAPPED
-from signvlm.keypoints.settings import VariationSettings
+from signvlm.keypoints.settings import KeypointSettings
 
 _MIRRORED = list(SWAPPED)
 
 
 def vary(
-    image: np.ndarray, points: np.ndarray, settings: VariationSettings, rng: np.random.Generator
+    image: np.ndarray, points: np.ndarray, settings: KeypointSettings, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws a variation.
 
@@ -45,7 +45,7 @@ def mirror(image: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.ascontiguousarray(image[:, ::-1]), mirrored
 
 
-def placement(size: int, settings: VariationSettings, rng: np.random.Generator) -> np.ndarray:
+def placement(size: int, settings: KeypointSettings, rng: np.random.Generator) -> np.ndarray:
     """Draws size, turn and place: float32 (2, 3), which takes a point (x, y, 1) of the image to its new place."""
     scale = rng.uniform(1 - settings.scale, 1 + settings.scale)
     angle = np.deg2rad(rng.uniform(-settings.rotation, settings.rotation))

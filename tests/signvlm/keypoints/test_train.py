@@ -15,7 +15,7 @@ from signvlm.config import Config, load
 from signvlm.keypoints import train as training
 from signvlm.keypoints.batches import training_order
 from signvlm.keypoints.checkpoint import load_model, read
-from signvlm.keypoints.schedule import learning_rate, sides
+from signvlm.keypoints.schedule import learning_rate, sides, sigma
 from signvlm.keypoints.settings import KeypointSettings
 
 
@@ -136,21 +136,24 @@ def test_every_image_comes_once_a_round_and_a_step_knows_its_batch() -> None:
 
 
 def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
-    settings = KeypointSettings(steps=100, warmup=0.1, learning_rate=1.0)
-    rates = [learning_rate(step, settings) for step in range(100)]
+    settings = KeypointSettings(steps=200, quarter_size=0, half_size=0.5, warmup=0.1, learning_rate=1.0)
+    rates = [learning_rate(step, settings) for step in range(200)]
+    assert rates[:100] == rates[100:]  # anew at each size
     assert rates[0] == 0.1
     assert rates[9] == rates[10] == 1
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[-1] < 0.001
+    assert rates[10:100] == sorted(rates[10:100], reverse=True)
+    assert rates[99] < 0.001
 
 
-def test_the_first_part_is_trained_at_half_the_size() -> None:
-    assert sides(KeypointSettings(size=128, steps=4, half_size=0.5)) == [64, 64, 128, 128]
-    assert sides(KeypointSettings(size=128, steps=2, half_size=0)) == [128, 128]
+def test_training_begins_with_small_images() -> None:
+    settings = KeypointSettings(size=256, steps=4, quarter_size=0.25, half_size=0.25)
+    assert sides(settings) == [64, 128, 256, 256]
+    assert sides(KeypointSettings(size=128, steps=2, quarter_size=0, half_size=0)) == [128, 128]
+    assert [sigma(side, settings) for side in (256, 128, 64)] == [2, 1, 1]
 
 
 def test_a_size_that_the_networks_cannot_halve_is_refused(refused: Callable[..., str]) -> None:
-    assert "keypoints.size should be a multiple of 64" in refused(
+    assert "keypoints.size should be a multiple of 128" in refused(
         2, "keypoints", "train", "--set", "keypoints.size=200"
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_engineering.keypoints import KEYPOINTS
-from signvlm.keypoints.settings import VariationSettings
+from signvlm.keypoints.settings import KeypointSettings
 from signvlm.keypoints.vary import mirror, recolor, vary
 
 STILL = {"scale": 0.0, "rotation": 0.0, "shift": 0.0, "color": 0.0, "mirror": 0.0}
@@ -30,14 +30,14 @@ def brightest(image: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(3))
 def test_points_go_where_the_pixels_go(change: dict[str, float], seed: int) -> None:
     image, points = marked(52, 70)
-    moved, placed = vary(image, points, VariationSettings(**STILL | change), np.random.default_rng(seed))
+    moved, placed = vary(image, points, KeypointSettings(**STILL | change), np.random.default_rng(seed))
     np.testing.assert_allclose(placed[0, :2], brightest(moved), atol=0.4)
     assert not np.array_equal(placed[:, :2], points[:, :2])
 
 
 def test_nothing_changes_where_nothing_may() -> None:
     image, points = marked(52, 70)
-    same, placed = vary(image, points, VariationSettings(**STILL), np.random.default_rng(0))
+    same, placed = vary(image, points, KeypointSettings(**STILL), np.random.default_rng(0))
     np.testing.assert_array_equal(same, image)
     np.testing.assert_array_equal(placed, points)
 
@@ -53,7 +53,7 @@ def test_in_a_mirror_image_the_left_hand_is_the_right_one() -> None:
 def test_what_leaves_the_image_is_no_longer_visible() -> None:
     image, points = marked(127, 64)
     moved = [
-        vary(image, points, VariationSettings(**STILL | {"shift": 0.2}), np.random.default_rng(seed))[1]
+        vary(image, points, KeypointSettings(**STILL | {"shift": 0.2}), np.random.default_rng(seed))[1]
         for seed in range(20)
     ]
     assert {bool(each[0, 2]) for each in moved} == {True, False}
@@ -62,7 +62,7 @@ def test_what_leaves_the_image_is_no_longer_visible() -> None:
 
 def test_the_same_draw_gives_the_same_picture() -> None:
     image, points = marked(52, 70)
-    one, other = (vary(image, points, VariationSettings(), np.random.default_rng(5)) for _ in range(2))
+    one, other = (vary(image, points, KeypointSettings(), np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(one[0], other[0])
     np.testing.assert_array_equal(one[1], other[1])
 
