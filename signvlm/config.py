@@ -28,6 +28,7 @@ from data_engineering.settings import (
     Section,
     ValidateSettings,
 )
+from signvlm.keypoints.settings import KeypointSettings
 
 DEFAULT_CONFIG = "params/internvl3_5_2b.yaml"
 PROMPT = "Which sign is this? Answer with its gloss."
@@ -251,6 +252,7 @@ class Config(Section):
     selection: SelectionSettings = SelectionSettings()
     generation: dict[str, Any] = Field(default_factory=dict)
     evaluation: EvaluationSettings = EvaluationSettings()
+    keypoints: KeypointSettings = KeypointSettings()
     hub: HubSettings = HubSettings()
     source: Annotated[Path, Field(exclude=True)] = Path("run.yaml")
 
