@@ -36,9 +36,8 @@ from signvlm.keypoints.heatmaps import loss
 from signvlm.keypoints.network import Detector, sizes
 from signvlm.keypoints.schedule import learning_rate, sides, sigma
 from signvlm.keypoints.settings import STRIDE, KeypointSettings
-from signvlm.run_lock import RunLock
+from signvlm.run_lock import RunLock, claim
 from signvlm.runs import runs
-from signvlm.vlm.folders import claim
 from signvlm.vlm.interrupt import Interrupt
 
 CHOSEN_BY = "pck@0.05"
