@@ -13,6 +13,7 @@ from datasets import Sequence as List
 from data_engineering.clip import Manifests
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.keypoints import KEYPOINTS
+from data_engineering.pose.record import pose_path
 from data_engineering.rows import validated_rows
 from data_engineering.settings import PreprocessSettings
 from data_engineering.state import digest, sha256
@@ -86,15 +87,16 @@ def pose_key(row: Mapping[str, Any], settings: PreprocessSettings) -> list[str]:
     if not settings.draws:
         return []
     try:
-        stat = Path(row["pose_path"]).stat()
-        return [_sha256(row["pose_path"], stat.st_mtime_ns, stat.st_size)]
+        path = pose_path(Path(row["root"]), row["video_id"])
+        stat = path.stat()
+        return [_sha256(path, stat.st_mtime_ns, stat.st_size)]
     except OSError:
         return ["absent"]
 
 
 @lru_cache(maxsize=100_000)
-def _sha256(path: str, _written: int, _size: int) -> str:
-    return sha256(Path(path))
+def _sha256(path: Path, _written: int, _size: int) -> str:
+    return sha256(path)
 
 
 def fingerprint(rows: Sequence[Mapping[str, Any]], settings: PreprocessSettings) -> str:

@@ -31,7 +31,7 @@ from tqdm import tqdm
 from data_engineering.clip import SPLITS, Manifests
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.frames import FOLDER, about_frames, features_of, fingerprint, row_key, settings_key, stored_count
-from data_engineering.pose.record import read_about
+from data_engineering.pose.of_clip import check_poses
 from data_engineering.quarantine import quarantine
 from data_engineering.reasons import ClipError
 from data_engineering.report import Report
@@ -87,7 +87,7 @@ def preprocess(
         return report
     check_sources(rows)
     if settings.draws:
-        _check_poses(rows)
+        check_poses(data.root, rows)
     row_bytes = count * settings.size**2 * 3 + _OVERHEAD
     _check_space(data.root, len(rows) * row_bytes)
 
@@ -136,14 +136,6 @@ def _held(folder: Path) -> tuple[DatasetDict, dict[str, str]]:
         return old, about_frames(old)["clips"]
     except (OSError, ValueError, KeyError, StopIteration):
         return DatasetDict(), {}
-
-
-def _check_poses(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuses to draw key points that nobody has extracted."""
-    lacking = [row["video_id"] for row in rows if read_about(Path(row["pose_path"])) is None]
-    if lacking:
-        named = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
-        raise RunError(f"{len(lacking)} of {len(rows)} clips have no key points to draw ({named}); run `signvlm pose`")
 
 
 def _check_space(root: Path, needed: int) -> None:

@@ -21,11 +21,11 @@ REMEDIES = {
     "too_short": "Fewer frames than validate.min_frames or too few seconds are left; look at it, or lower the key.",
     "frozen": "Every frame of the kept range is the same picture; look for another copy of the clip.",
     "black": "Every frame of the kept range is black; look for another copy of the clip.",
-    "no_person": "No head and shoulders were found; look at the clip, leave it out, or set preprocess.view to rgb.",
     "too_large": "The clip is beyond a limit of the validate section; raise that limit if you trust the file.",
     "undecodable": f"The codec or its data is broken; play the file, re-encode it, or {_AGAIN}",
     "timeout": "Decoding took longer than validate.timeout; raise that on a busy machine, or leave the file out.",
     "memory": "Decoding needed more than validate.max_memory; raise it if you trust the file.",
+    "no_person": "No person was found in any frame; look at the clip: head and shoulders must be in the picture.",
     "bad_pose": "The file of key points is not of its form or not of this clip; make it again, or leave it out.",
     "crashed": "The decoder, or the extractor, itself died on this file; re-encode it or leave it out.",
 }

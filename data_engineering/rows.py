@@ -8,11 +8,9 @@ import numpy as np
 
 from data_engineering.clip import Manifests, read_json, video_path
 from data_engineering.errors import RunError
-from data_engineering.keypoints import BODY
 from data_engineering.pose.normalize import normalized
-from data_engineering.pose.record import pose_path, read_pose
+from data_engineering.pose.of_clip import pose_of
 from data_engineering.pose.skeleton import drawn, shown
-from data_engineering.reasons import ClipError
 from data_engineering.settings import PreprocessSettings
 from data_engineering.state import unchanged
 from data_engineering.video import clip_frames
@@ -24,7 +22,7 @@ def validated_rows(root: Path) -> list[dict[str, Any]]:
     Returns:
         Its rows, each with the path that its file has in `root`: the one written there was given from another working
         directory, perhaps, or before the data root was moved. A file of the user's own stays where it was. And each
-        with the path that its key points have there, once they are extracted.
+        with `root`, where its key points lie.
 
     Raises:
         RunError: The manifest is missing or is none.
@@ -39,7 +37,7 @@ def validated_rows(root: Path) -> list[dict[str, Any]]:
         {
             **row,
             "video_path": row.get("own_file") or str(video_path(root, row["video_id"])),
-            "pose_path": str(pose_path(root, row["video_id"])),
+            "root": str(root),
         }
         for row in rows
     ]
@@ -102,6 +100,7 @@ def decode_row(manifest_row: Mapping[str, Any], settings: PreprocessSettings) ->
     if settings.draws:
         found, times = clip_points(manifest_row)
         what = shown(found, settings.num_frames)
+        # After the film, not beside it: frames stay square, and look to a base as those that it was trained on.
         frames.append(drawn(what, settings.size))
         timestamps += times[what.at].tolist()
         points = {"points": found.astype(np.float16).tobytes()}
@@ -126,12 +125,10 @@ def clip_points(manifest_row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray
         float32 (K, 64, 3) as `normalize.normalized` gives them, and K seconds of the source.
 
     Raises:
-        ClipError: They show nobody.
+        ClipError: There are none, or they show nobody.
         RunError: They have not been extracted, or the file is damaged.
     """
-    pose = read_pose(Path(manifest_row["pose_path"]))
-    if not pose.found[:, BODY].any():
-        raise ClipError("no_person", f"no body was found in any of {len(pose.points)} frames")
+    pose = pose_of(Path(manifest_row["root"]), manifest_row)
     return normalized(pose.points, pose.size), pose.times
 
 

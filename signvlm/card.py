@@ -145,6 +145,7 @@ def model_card(bundle: Path, *, name: str | None = None, results: Path | None = 
         glossary=glossary,
         num_frames=preprocess.get("num_frames", 8),
         size=preprocess.get("size", 448),
+        view=preprocess.get("view", "rgb"),
         usage=usage,
         rows=[_row(mode, figures) for mode, figures in (evaluated.get("summary") or {}).items()],
         split=evaluated.get("split", "test"),

@@ -89,7 +89,7 @@ def clip_ids(rows: Dataset) -> list[str]:
 
 def _manifest_rows(rows: Any) -> Dataset:
     """Keeps what decoding needs: manifest rows hold whatever the index held, which Arrow could not always type."""
-    kept = ("video_id", "gloss", "signer_id", "split", "source", "video_path", "bbox", "media", "pose_path")
+    kept = ("video_id", "gloss", "signer_id", "split", "source", "video_path", "bbox", "media", "root")
     return Dataset.from_list([{key: row[key] for key in kept} | {"signer_id": str(row["signer_id"])} for row in rows])
 
 

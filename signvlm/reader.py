@@ -10,7 +10,7 @@ from datasets import Dataset
 from data_engineering.clip import by_split
 from data_engineering.frames import fingerprint, row_frames
 from data_engineering.pose.normalize import normalized
-from data_engineering.pose.record import Pose
+from data_engineering.pose.record import Pose, pose_path
 from data_engineering.pose.skeleton import drawn, shown
 from data_engineering.rows import decode_row
 from signvlm.config import Config
@@ -76,7 +76,7 @@ class FrameReader:
 
     def row(self, row: Mapping[str, Any]) -> Read:
         """See `Reader`; key points that have not been extracted are found now."""
-        if self._config.preprocess.draws and not Path(row["pose_path"]).is_file():
+        if self._config.preprocess.draws and not pose_path(self._config.data.root, row["video_id"]).is_file():
             return self.file(Path(row["video_path"]))
         return Read(row_frames(decode_row(row, self._config.preprocess)))
 

@@ -1,7 +1,7 @@
 """The process that finds key points in frames, and the pipe to it.
 
 An extractor is a program of its own, in an environment of its own: it reads frames on stdin and writes key points to
-stdout, in the protocol that `extractor_mediapipe.py` describes. It ends with whoever started it.
+stdout, in the protocol that `extractor_protocol.py` describes. It ends with whoever started it.
 """
 
 import contextlib
@@ -35,6 +35,19 @@ _START, _STALL = 120.0, 60.0
 
 
 @dataclass(frozen=True)
+class Model:
+    """A file that an extractor's wheel does not carry.
+
+    Attributes:
+        url: Where it is fetched.
+        sha256: Of its bytes.
+    """
+
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Program:
     """An extractor: which program, and what it says that it is.
 
@@ -43,14 +56,18 @@ class Program:
         name: What the program calls itself.
         version: Of the library that it runs.
         settings: What that library is told.
+        model: What it needs beside its environment.
         python: The interpreter to run it with; None for the environment's.
+        arguments: What it is called with.
     """
 
     script: Path
     name: str
     version: str
     settings: dict[str, Any] = field(default_factory=dict)
+    model: Model | None = None
     python: str | None = None
+    arguments: tuple[str, ...] = ()
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -65,6 +82,20 @@ HOLISTIC = Program(
     {"model_complexity": 1, "min_detection_confidence": 0.5, "min_tracking_confidence": 0.5},
 )
 """MediaPipe's Holistic with the models that its wheel carries."""
+
+_TASK = Model(
+    "https://storage.googleapis.com/mediapipe-models/holistic_landmarker/holistic_landmarker/float16/1/"
+    "holistic_landmarker.task",
+    "e2dab61191e2dcd0a15f943d8e3ed1dce13c82dfa597b9dd39f562975a50c3f8",
+)
+HOLISTIC_TASK = Program(
+    Path(__file__).with_name("extractor_mediapipe_tasks.py"),
+    "mediapipe-tasks-holistic",
+    "1.2.2",
+    {"model": _TASK.sha256[:12]},
+    model=_TASK,
+)
+"""Newer MediaPipe's Holistic Landmarker; its model file is fetched once."""
 
 
 class Extractor:
@@ -82,7 +113,7 @@ class Extractor:
         self._words = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
         try:
             self._process = subprocess.Popen(  # noqa: S603  our own script, no shell
-                [program.python or sys.executable, "-I", str(program.script)],
+                [program.python or sys.executable, "-I", str(program.script), *program.arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._words,

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from data_engineering.crop import fit_box
 from data_engineering.keypoints import BODY
+from data_engineering.pose.extract import box_as_shown
 from data_engineering.pose.record import Pose
 from data_engineering.reasons import ClipError
 
@@ -86,10 +86,7 @@ def fitted(foreign: Foreign, row: Mapping[str, Any]) -> Pose:
     times = first + np.arange(len(people)) / fps
     # As a survey counts frames: from start to end, but for rounding.
     kept = (times >= media["start"] - 0.5 / fps) & (times < media["end"] - 0.5 / fps)
-    box, _ = fit_box(row["bbox"], media["width"], media["height"])
-    if box is not None:
-        box = box[0] * media["pixel_aspect"], box[1], box[2] * media["pixel_aspect"], box[3]
-    points = one_person(people[kept], box)
+    points = one_person(people[kept], box_as_shown(row))
     if not (points[..., 2] > 0).any():
         raise ClipError("no_person", f"nobody in any of {len(points)} frames")
     return Pose(points, times[kept].astype(np.float32), size)

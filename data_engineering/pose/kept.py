@@ -53,10 +53,13 @@ def refuse(root: Path, row: Mapping[str, Any], error: ClipError, by: Mapping[str
 def about(root: Path, row: Mapping[str, Any]) -> dict[str, Any] | None:
     """Returns what the file of a clip's key points tells of itself: {clip, by, counts}.
 
-    None where there is no file that can be read, or the clip or its kept range is another by now.
+    None where there is no file that can be read, or the clip or its kept range is another by now. The avatar's points,
+    which were there before their clip was validated, name no clip and hold for whatever is kept of it.
     """
     told = read_about(pose_path(root, row["video_id"]))
-    return told if told is not None and told.get("clip") == _clip(row) and "counts" in told else None
+    if told is None or "counts" not in told or told.get("clip", _clip(row)) != _clip(row):
+        return None
+    return told
 
 
 def refused(root: Path, row: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -114,7 +117,7 @@ def maker(by: Mapping[str, Any]) -> str:
 
 def _clip(row: Mapping[str, Any]) -> dict[str, Any]:
     """What of a clip its key points depend on."""
-    return {name: row["media"][name] for name in ("sha256", "start", "end")}
+    return {**{name: row["media"][name] for name in ("sha256", "start", "end")}, "bbox": row["bbox"]}
 
 
 def _refusal_path(root: Path, video_id: str) -> Path:

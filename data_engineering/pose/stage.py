@@ -16,8 +16,8 @@ from data_engineering.clip import Manifests, read_json
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.pose import kept
 from data_engineering.pose.environment import prepared
-from data_engineering.pose.extract import Job
-from data_engineering.pose.extractor import HOLISTIC, Program
+from data_engineering.pose.extract import Job, box_as_shown
+from data_engineering.pose.extractor import Program
 from data_engineering.pose.rates import PARTS
 from data_engineering.pose.record import FOLDER
 from data_engineering.pose.work import Todo, work
@@ -39,8 +39,8 @@ def pose(
     limits: ValidateSettings,
     preprocess: PreprocessSettings,
     *,
+    program: Program,
     tell: Callable[[str], None],
-    program: Program = HOLISTIC,
     progress: bool = True,
 ) -> Report:
     """Extracts the key points of all validated clips.
@@ -49,8 +49,8 @@ def pose(
         data: Gives the data root.
         limits: What a clip may cost, and how many workers there are; a second a frame is added to the time of a decode.
         preprocess: How the health report frames its sample clips.
-        tell: Takes a line to show before something long begins.
         program: The extractor.
+        tell: Takes a line to show before something long begins.
         progress: Show a bar on stderr.
 
     Raises:
@@ -162,7 +162,8 @@ def _done(root: Path, row: Mapping[str, Any], by: Mapping[str, Any]) -> bool:
 
 def _job(row: Mapping[str, Any], program: Program, limits: ValidateSettings) -> Job:
     media = row["media"]
-    return Job(Path(row["video_path"]), media["start"], media["end"], media["frames"], program, limits)
+    where = Path(row["video_path"]), media["start"], media["end"], media["frames"]
+    return Job(*where, program, limits, box_as_shown(row))
 
 
 def _extract_all(jobs: Sequence[Todo], limits: ValidateSettings, progress: bool) -> dict[str, ClipError]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from importlib.metadata import version
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_engineering.clip import video_path
+from data_engineering.pose.rates import counted
 from data_engineering.pose.record import Pose, pose_path, write_pose
 from data_engineering.synthetic.break_files import break_file
 from data_engineering.synthetic.clips import Recording, record
@@ -185,4 +187,5 @@ def _write_pose(path: Path, recording: Recording, start: int) -> None:
     pose = exact_pose(recording)
     times = pose.times + np.float32(start / recording.fps)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_pose(path, Pose(pose.points, times, pose.size), {"extractor": "avatar"})
+    about = {"by": {"name": "avatar", "version": version("signvlm")}, "counts": counted(pose)}
+    write_pose(path, Pose(pose.points, times, pose.size), about)

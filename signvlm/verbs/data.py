@@ -76,13 +76,20 @@ def validate(config: "Config", clips: tuple[Path, ...]) -> None:
 
 @click.command()
 @click.option("--from", "folder", metavar="FOLDER", type=FOLDER, help="Take key points from these files instead.")
+@click.option(
+    "--extractor",
+    type=click.Choice(["holistic", "task"]),
+    default="holistic",
+    show_default=True,
+    help="MediaPipe 0.10.21 with its own models, or 1.2.2, whose model is fetched.",
+)
 @verb
 @configured
-def pose(config: "Config", folder: Path | None) -> None:
+def pose(config: "Config", folder: Path | None, extractor: str) -> None:
     """Find the key points of body, hands and face in every frame of the validated clips.
 
     The extractor, MediaPipe Holistic, runs in an environment of its own, which uv makes the first time. --from FOLDER
-    reads poses that the dataset brings along: <video_id>.pose, or <video_id>.json with COCO-WholeBody's 133 points.
+    reads key points that the dataset brings: <video_id>.pose, or <video_id>.json with COCO-WholeBody's 133 points.
 
     \b
     Example: signvlm pose
@@ -90,9 +97,11 @@ def pose(config: "Config", folder: Path | None) -> None:
     """
     sections = (config.data, config.validate_, config.preprocess)
     if folder is None:
+        from data_engineering.pose.extractor import HOLISTIC, HOLISTIC_TASK
         from data_engineering.pose.stage import pose as run
 
-        print_report(run(*sections, tell=note, progress=watched()))
+        program = HOLISTIC if extractor == "holistic" else HOLISTIC_TASK
+        print_report(run(*sections, program=program, tell=note, progress=watched()))
     else:
         from data_engineering.pose.bring import bring
 

@@ -92,7 +92,11 @@ def demo(out: Path, seed: int, overrides: tuple[str, ...]) -> None:
     show_default=True,
     help="Addresses in the index are BASE-URL/ID.mp4; serve raw_videos there to try download.",
 )
-@click.option("--keypoints", is_flag=True, help="Write the exact 64 key points of every frame, an .npz a clip.")
+@click.option(
+    "--keypoints",
+    is_flag=True,
+    help="Write the exact 64 key points of every frame: keypoints/ID.npz, and poses/ as extraction would leave them.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one a core]")
 @verb
 def synthesize(out: Path, **options: Any) -> None:

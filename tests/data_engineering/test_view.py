@@ -10,10 +10,12 @@ from clips import write_clip, write_index
 from data_engineering.clip import SPLITS, Manifests
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.frames import load_frames, row_frames, row_points, settings_key
+from data_engineering.pose.kept import keep, refuse
 from data_engineering.pose.normalize import normalized
-from data_engineering.pose.record import Pose, pose_path, read_pose, write_pose
+from data_engineering.pose.record import Pose, pose_path, read_pose
 from data_engineering.pose.skeleton import skeleton_frames
 from data_engineering.preprocess import preprocess
+from data_engineering.reasons import ClipError
 from data_engineering.rows import decode_row, validated_rows
 from data_engineering.settings import DataSettings, DownloadSettings, PreprocessSettings, ValidateSettings
 from data_engineering.synthetic.dataset import known_signs
@@ -25,6 +27,7 @@ from data_engineering.validate import validate
 FILM = PreprocessSettings(size=32, num_frames=4, workers=1)
 DRAWN, BOTH = (FILM.model_copy(update={"view": view}) for view in ("skeleton", "rgb+skeleton"))
 IDS = ("a", "b", "c")
+BY = {"name": "avatar", "version": "1"}
 
 
 @pytest.fixture
@@ -34,10 +37,11 @@ def data(tmp_path):
     (root / "raw_videos").mkdir(parents=True)
     for number, video_id in enumerate(IDS):
         write_clip(root / "raw_videos" / f"{video_id}.mp4", frames=8 + number, rate=10)
-        write_pose(pose_path(root, video_id), avatar_pose("MOTHER", number)[0], {"extractor": "avatar"})
     index = write_index(root / "index.json", [{"video_id": video_id, "gloss": video_id} for video_id in IDS])
     settings = DataSettings(root=root, index=index)
     validate(settings, DownloadSettings(), ValidateSettings(workers=1), FILM, "Which sign?", progress=False)
+    for number, row in enumerate(validated_rows(root)):
+        keep(root, row, avatar_pose("MOTHER", number)[0], BY)
     return settings
 
 
@@ -75,7 +79,7 @@ def test_rows_of_the_film_hold_no_key_points_and_ask_for_none(data):
 
 def test_key_points_that_nobody_extracted_are_asked_for(data):
     pose_path(data.root, "b").unlink()
-    with pytest.raises(RunError, match=r"1 of 3 clips have no key points to draw \(b\); run `signvlm pose`"):
+    with pytest.raises(RunError, match=r"1 of 3 clips have no key points .* \(b\); run `signvlm pose`"):
         preprocess(data, DRAWN, progress=False)
     pose_path(data.root, "b").write_bytes(b"no key points")
     with pytest.raises(RunError, match="run `signvlm pose`"):
@@ -85,8 +89,8 @@ def test_key_points_that_nobody_extracted_are_asked_for(data):
 
 
 def test_a_clip_in_which_nobody_was_found_is_quarantined(data):
-    path = pose_path(data.root, "c")
-    write_pose(path, nobody(read_pose(path)), {})
+    row = validated_rows(data.root)[2]
+    keep(data.root, row, nobody(avatar_pose("MOTHER", 0)[0]), BY)
     report = preprocess(data, DRAWN, progress=False)
     assert report.refused[0].startswith("c no_person: no body was found in any of")
     (corrupted,) = json.loads(Manifests(data.root).corrupted.read_text())
@@ -94,10 +98,15 @@ def test_a_clip_in_which_nobody_was_found_is_quarantined(data):
     assert [len(rows) for rows in load_frames(data.root, DRAWN).values()] == [1, 1, 0]
 
 
+def test_a_clip_that_extraction_refused_is_quarantined_for_its_reason(data):
+    refuse(data.root, validated_rows(data.root)[1], ClipError("no_person", "nobody in 9 frames"), BY)
+    assert preprocess(data, DRAWN, progress=False).refused == ["b no_person: nobody in 9 frames"]
+
+
 def test_key_points_extracted_anew_make_the_frames_stale_and_only_those_are_drawn_again(data):
     preprocess(data, DRAWN, progress=False)
     assert preprocess(data, DRAWN, progress=False).reused == 3
-    write_pose(pose_path(data.root, "b"), avatar_pose("CAR", 5)[0], {})
+    keep(data.root, validated_rows(data.root)[1], avatar_pose("CAR", 5)[0], BY)
     with pytest.raises(RunError, match="run `signvlm preprocess`"):
         load_frames(data.root, DRAWN)
     assert preprocess(data, DRAWN, progress=False).reused == 2

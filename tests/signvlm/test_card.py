@@ -225,3 +225,13 @@ def test_the_code_it_shows_runs(bundle, monkeypatch, capsys, dtype, lora):
     assert 0 < len(names["answer"]) <= 16
     said = names["processor"].decode(names["answer"], skip_special_tokens=True)
     assert capsys.readouterr().out == f"{said}\n"
+
+
+@pytest.mark.parametrize(("view", "count"), [("skeleton", 8), ("rgb+skeleton", 16)])
+def test_a_model_of_drawings_says_that_its_frames_are_drawn(bundle, view, count):
+    config = (bundle / "config.yaml").read_text().replace("size: 64", f"size: 64, view: {view}")
+    (bundle / "config.yaml").write_text(config)
+    card = model_card(bundle)
+    assert f"`frames` is a uint8 array ({count}, 64, 64, 3)" in card
+    assert "`skeleton_frames(normalized(points, (width, height)), 8, 64)`" in card
+    assert ("8 RGB frames" in card) == (view == "rgb+skeleton")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from clips import write_clip, write_index
 
-from data_engineering.pose import stage
+from data_engineering.pose import extractor
 from data_engineering.pose.extractor import Program
 from data_engineering.pose.record import pose_path, read_pose
 
@@ -31,7 +31,7 @@ def options(call, tmp_path):
 
 def test_points_are_found_and_told(call, options, tmp_path, monkeypatch):
     program = Program(STAND_IN, "stand-in", "1", {"depth": 2}, python=sys.executable)
-    monkeypatch.setitem(stage.pose.__kwdefaults__, "program", program)
+    monkeypatch.setattr(extractor, "HOLISTIC", program)
     called = call("pose", *options)
     assert called.status == 0, called.err
     lines = called.out.splitlines()

@@ -26,12 +26,18 @@ def all_clips(tmp_path_factory: pytest.TempPathFactory) -> DataSettings:
     write_kinds(videos / "dim.mp4", *["no hand"] * 5)
     write_kinds(videos / "empty.mp4", *["nobody"] * 4)
     write_kinds(videos / "two.mp4", "person", "person", "somebody else", "somebody else", "person")
+    write_kinds(videos / "pair.mp4", *["a pair"] * 5)
     write_kinds(videos / "bad.mp4", "person", "dies", "person")
     write_kinds(videos / "slow.mp4", "person", "hangs", "person")
     write_kinds(videos / "late.mp4", *PERSON, *PERSON, black_head=3, black_tail=2)
     write_kinds(videos / "turned.mp4", *PERSON, rotation=90)
     write_kinds(videos / "wide.mp4", *PERSON, pixel_aspect=Fraction(2))
-    entries = [{"video_id": path.stem, "gloss": f"sign {path.stem}"} for path in sorted(videos.iterdir())]
+    # The right one of two people; nobody is in the box of `two`.
+    boxes = {"pair": [36, 4, 64, 48], "two": [0, 0, 4, 4]}
+    entries = [
+        {"video_id": path.stem, "gloss": f"sign {path.stem}", "bbox": boxes.get(path.stem)}
+        for path in sorted(videos.iterdir())
+    ]
     data = DataSettings(root=root, index=write_index(root / "index.json", entries))
     validate(data, DownloadSettings(), LIMITS, SMALL, "Which sign?", progress=False)
     return data

@@ -1,8 +1,9 @@
 """A tiny extractor of the same protocol as the real one, which finds in a frame whatever its colour tells it to.
 
 Grey is a person, with a right hand where it is bright; yellow is nobody; blue is a person whose nose is no number;
-cyan is somebody else, at the other side; red makes it die with a word; green makes it never answer. Of a person the
-left ankle is (number of the frame in its clip, grey level). The file that STAND_IN_LOG names gets a line a process.
+cyan is somebody else, at the other side; magenta are two people, of whom it takes the left one unless there is nothing
+there; red makes it die with a word; green makes it never answer. Of a person the left ankle is (number of the frame in
+its clip, grey level). The file that STAND_IN_LOG names gets a line a process.
 """
 
 import json
@@ -42,7 +43,7 @@ def person(number: int, level: float, width: int, height: int) -> np.ndarray:
 def answer(frame: np.ndarray, number: int) -> np.ndarray:
     height, width = frame.shape[:2]
     level = float(frame.mean())
-    red, green, blue = (bool(part > 128) for part in frame.mean(axis=(0, 1)))
+    red, green, blue = (bool(part > 128) for part in np.median(frame[frame.max(axis=2) > 20], axis=0))
     found = person(number, level, width, height)
     if (red, green, blue) == (True, False, False):
         sys.exit("it was red")
@@ -52,6 +53,8 @@ def answer(frame: np.ndarray, number: int) -> np.ndarray:
         found[:] = 0
     if (red, green, blue) == (False, False, True):
         found[0] = np.nan
+    if (red, green, blue) == (True, False, True):
+        found[:, 0] += width / 4 if frame[:, : width // 4].max() < 20 else -width / 4
     if (red, green, blue) == (False, True, True):
         found[:, 0] += 2 * width
     return found

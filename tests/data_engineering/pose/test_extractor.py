@@ -1,6 +1,5 @@
 """The process that finds key points: what it is told, what is believed of it, and that it never outlives anybody."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -16,7 +15,9 @@ from stand_in import ANKLE
 
 from data_engineering.keypoints import FACE, KEYPOINTS, LEFT_HAND, RIGHT_HAND
 from data_engineering.pose import extractor as module
-from data_engineering.pose.extractor import HOLISTIC, Extractor, Program
+from data_engineering.pose import extractor_protocol
+from data_engineering.pose.extractor import Extractor, Program
+from data_engineering.pose.extractor_protocol import Landmarks, key_points
 from data_engineering.reasons import ClipError
 
 
@@ -123,37 +124,22 @@ def gone(number: int, seconds: float = 20) -> bool:
     return False
 
 
-class TestHolistic:
+class TestMediaPipe:
     """What MediaPipe's numbers become, without MediaPipe."""
 
-    script = importlib.util.module_from_spec(
-        spec := importlib.util.spec_from_file_location("extractor_mediapipe", HOLISTIC.script)  # type: ignore[arg-type]
-    )
-    spec.loader.exec_module(script)  # type: ignore[union-attr]
-
-    def landmarks(self, count: int, first: float = 0.0) -> SimpleNamespace:
+    def landmarks(self, count: int, first: float = 0.0) -> list[SimpleNamespace]:
         """Points at x = number / 1000, y = twice that, and as visible."""
         told = [(first + number) / 1000 for number in range(count)]
-        return SimpleNamespace(landmark=[SimpleNamespace(x=x, y=2 * x, visibility=x) for x in told])
-
-    def results(self, **found: SimpleNamespace) -> SimpleNamespace:
-        parts = ("pose_landmarks", "left_hand_landmarks", "right_hand_landmarks", "face_landmarks")
-        return SimpleNamespace(**(dict.fromkeys(parts) | found))
+        return [SimpleNamespace(x=x, y=2 * x, visibility=x) for x in told]
 
     def test_its_names_are_ours(self) -> None:
-        assert self.script.KEYPOINTS == KEYPOINTS
-        assert HOLISTIC.settings == self.script.SETTINGS
-        assert f'"mediapipe=={HOLISTIC.version}"' in HOLISTIC.script.read_text()
+        assert extractor_protocol.KEYPOINTS == KEYPOINTS
 
     def test_each_point_comes_from_its_number(self) -> None:
         """MediaPipe's body: 11 left shoulder, 16 right wrist, 28 right ankle; its face: 4 nose, 33, 133 right eye."""
-        results = self.results(
-            pose_landmarks=self.landmarks(33),
-            left_hand_landmarks=self.landmarks(21, 100),
-            right_hand_landmarks=self.landmarks(21, 200),
-            face_landmarks=self.landmarks(468),
-        )
-        points = self.script.key_points(results, 1000, 500)
+        hands = self.landmarks(21, 100), self.landmarks(21, 200)
+        found = Landmarks(self.landmarks(33), *hands, self.landmarks(468))
+        points = key_points(found, 1000, 500)
         x = dict(zip(KEYPOINTS, points[:, 0].round(3).tolist(), strict=True))
         told = {
             "nose": 0, "left_shoulder": 11, "right_shoulder": 12, "right_wrist": 16, "right_ankle": 28,
@@ -165,15 +151,16 @@ class TestHolistic:
         assert points[KEYPOINTS.index("right_ankle"), 2] == pytest.approx(0.028)
         assert (points[LEFT_HAND, 2] == 1).all()
 
-    def test_what_it_does_not_give_is_not_found(self) -> None:
-        points = self.script.key_points(self.results(pose_landmarks=self.landmarks(33, 1)), 100, 100)
+    @pytest.mark.parametrize("nothing", [None, []])
+    def test_what_it_does_not_give_is_not_found(self, nothing: list | None) -> None:
+        points = key_points(Landmarks(self.landmarks(33, 1), nothing, nothing, nothing), 100, 100)
         assert (points[:17, 2] > 0).all()
         assert not points[17:].any()
-        assert not self.script.key_points(self.results(), 100, 100).any()
+        assert not key_points(Landmarks(nothing, nothing, nothing, nothing), 100, 100).any()
 
     def test_what_is_no_number_is_not_found(self) -> None:
         face = self.landmarks(468)
-        face.landmark[4].x = float("nan")
-        points = self.script.key_points(self.results(face_landmarks=face), 100, 100)
+        face[4].x = float("nan")
+        points = key_points(Landmarks(None, None, None, face), 100, 100)
         assert not points[FACE.start].any()
         assert points[FACE.start + 1, 2] == 1

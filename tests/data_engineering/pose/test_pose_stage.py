@@ -56,9 +56,9 @@ def told(data: DataSettings) -> dict:
 
 
 def test_every_clip_gets_its_points(prepare, log: Path) -> None:
-    data = prepare("a", "dim", "late", "turned", "wide", "two", "empty", "bad")
+    data = prepare("a", "dim", "late", "turned", "wide", "two", "pair", "empty", "bad")
     report = run(data)
-    assert report.counts == {"clips with key points": 6, "without": 2, "frames": 30}
+    assert report.counts == {"clips with key points": 7, "without": 2, "frames": 35}
 
     # Every frame, in pixels, at the clip's own rate; what was not found is marked.
     a = found(data, "a")
@@ -83,10 +83,14 @@ def test_every_clip_gets_its_points(prepare, log: Path) -> None:
     rows = {row["video_id"]: row["media"] for row in json.loads(Manifests(data.root).validated.read_text())}
     about = read_about(pose_path(data.root, "a"))
     assert about is not None
-    assert about["clip"] == {name: rows["a"][name] for name in ("sha256", "start", "end")}
+    assert about["clip"] == {**{name: rows["a"][name] for name in ("sha256", "start", "end")}, "bbox": None}
     assert about["by"] == {"name": "stand-in", "version": "1", "settings": {"depth": 2}, "revision": 1}
 
-    # Two people are noticed; nobody, and an extractor that died on a clip, have their reasons.
+    # Of two people it is the one in the signer's box, if anybody is.
+    assert (found(data, "pair").points[:, 5, 0] > 32).all()
+    assert found(data, "two").found.any()
+
+    # Going from one to the other is noticed; nobody, and an extractor that died on a clip, have their reasons.
     assert "the points go from one person to another: 1 clip (two)" in report.notes
     assert told(data)["jumps"] == {"two": 2}
     assert report.refused == [

@@ -1,4 +1,4 @@
-"""How the tiny base is made: from signs and words that no test will ask for, the same again from the same seed."""
+"""How the tiny bases are made: from signs and words that no test will ask for, the same again from the same seed."""
 
 import json
 from dataclasses import asdict
@@ -15,15 +15,21 @@ from data_engineering.synthetic.plan import indexed_gloss
 from data_engineering.synthetic.signs import load_signs
 from signvlm.config import shipped
 from signvlm.vlm.pretrain import NAMED, VIEWS, Schedule, keypoint_loss, pretrain
-from signvlm.vlm.pretrain_clips import FAMILY, FreshClips, families, invented, invented_word, mirrored, unseen
+from signvlm.vlm.pretrain_clips import FAMILY, FreshClips, families, invented, invented_word, mirrored, sketched, unseen
 
-BASE = shipped("params/tiny_base")
+BASES = {"rgb": shipped("params/tiny_base"), "skeleton": shipped("params/skeleton_base")}
+
+
+@pytest.fixture(scope="module", params=BASES)
+def view(request):
+    """What a base is shown."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def recipe():
+def recipe(view):
     """What the committed base was made with."""
-    return json.loads((BASE / "pretraining.json").read_text())
+    return json.loads((BASES[view] / "pretraining.json").read_text())
 
 
 def test_no_sign_of_the_base_shares_its_parameters_or_its_word_with_a_shipped_sign(recipe):
@@ -103,11 +109,37 @@ def test_the_keypoint_loss_asks_for_places_and_for_handshapes():
     assert shifted > loss
 
 
-def test_the_command_makes_a_base_and_makes_it_again(tmp_path):
+def test_a_sketched_clip_is_drawn_from_varied_points_that_were_found_with_gaps():
+    named = invented(3, 0)
+    clips = FreshClips(0, 2, 12, named, show=sketched)
+    again = FreshClips(0, 2, 12, named, show=sketched)
+    assert (clips[4]["frames"] == again[4]["frames"]).all()
+    shown = [clips[number] for number in range(12)]
+    assert all(clip["frames"].shape == (8, 64, 64, 3) for clip in shown)
+    points = np.concatenate([clip["keypoints"] for clip in shown])
+    hands = points[:, 17:59]
+    seen = hands[..., 2] > 0
+    assert 0.1 < seen.mean() < 0.9
+    assert (hands[seen][:, :2] >= 0).all()
+    assert (hands[seen][:, :2] <= 1).all()
+    assert set(np.unique(hands[..., 2])) <= {0, 0.5, 1}  # dropped, filled, found
+
+
+def test_points_that_are_not_drawn_are_not_asked_for():
+    labels = torch.rand(3, 64, 3)
+    labels[..., 2] = 1
+    labels[:, 20:30, 2] = 0
+    off = labels[..., :2].clone()
+    off[:, 20:30] += 0.3
+    assert keypoint_loss(off, labels, VIEWS["skeleton"])[0] == 0
+    assert keypoint_loss(off, labels, VIEWS["rgb"])[0] > 0
+
+
+def test_the_command_makes_a_base_and_makes_it_again(tmp_path, view):
     made = [tmp_path / name for name in ("one", "again")]
     for folder in made:
         torch.set_num_threads(1)
-        pretrain(folder, seed=3, schedule=Schedule(see=1, answer=2, look=1), workers=1)
+        pretrain(folder, seed=3, schedule=Schedule(see=1, answer=2, look=1), workers=1, view=view)
     one, again = (load_file(folder / "model.safetensors") for folder in made)
     assert all(torch.equal(one[name], again[name]) for name in one)
     model = AutoModelForImageTextToText.from_pretrained(made[0])
@@ -117,12 +149,11 @@ def test_the_command_makes_a_base_and_makes_it_again(tmp_path):
     assert {"describe", "name", "points", "fingers"} <= set(record[1])
 
 
-def test_the_committed_base_is_small_and_whole(recipe):
-    files = {path.name: path.stat().st_size for path in BASE.iterdir()}
+def test_the_committed_base_is_small_and_whole(view, recipe):
+    files = {path.name: path.stat().st_size for path in BASES[view].iterdir()}
     assert files["model.safetensors"] <= 10_000_000
     assert sum(files.values()) <= 12_000_000
     assert {"config.json", "tokenizer.json", "processor_config.json", "README.md"} <= set(files)
     assert {row["stage"] for row in recipe["record"]} == {"see", "answer", "look"}
-    assert recipe["schedule"] == asdict(
-        VIEWS["rgb"].schedule
-    )  # the command in its README, without options, makes it again
+    # The command in its README, without further options, makes it again.
+    assert recipe["schedule"] == asdict(VIEWS[view].schedule)

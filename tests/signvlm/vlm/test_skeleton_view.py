@@ -7,15 +7,18 @@ from avatar_poses import avatar_pose
 from small_world import write_config, write_data
 
 from data_engineering.clip import read_json
-from data_engineering.pose.record import pose_path, write_pose
+from data_engineering.pose.kept import keep
+from data_engineering.pose.record import pose_path, read_pose
 from data_engineering.preprocess import preprocess
 from data_engineering.rows import decode_row, validated_rows
 from data_engineering.validate import validate
 from signvlm.config import AugmentationSettings, load
 from signvlm.corpus import load_corpus
 from signvlm.eval import evaluate_checkpoint
+from signvlm.extraction import Extraction
 from signvlm.loading import load_recognizer
 from signvlm.predict import predict
+from signvlm.reader import FrameReader
 from signvlm.train import train
 from signvlm.vlm.examples import as_examples
 
@@ -33,7 +36,7 @@ def root(tmp_path_factory):
     sign_of: dict[str, str] = {}
     for number, row in enumerate(validated_rows(root)):
         sign = sign_of.setdefault(row["gloss"], SIGNS[len(sign_of) % len(SIGNS)])
-        write_pose(pose_path(root, row["video_id"]), avatar_pose(sign, number)[0], {"extractor": "avatar"})
+        keep(root, row, avatar_pose(sign, number)[0], {"name": "avatar"})
     return root
 
 
@@ -115,7 +118,28 @@ def test_a_run_on_drawings_trains_and_is_evaluated_like_any(configured, view):
     assert (done.folder / "report.html").is_file()
     loaded = load_recognizer(config, done.bundle)
     clips = [config.data.root / "raw_videos" / f"{name}.mp4" for name in ("00007", "00008")]
-    answers = list(predict(loaded.recognizer, loaded.config, clips, top=None))
+    answers = list(predict(loaded.recognizer, loaded.config, clips, None, reader=loaded.reader))
     assert all(answer.indexed for answer in answers)
     best = [[gloss for gloss, *_ in answer.answers] for answer in answers]
     assert best == [[one["gloss"] for one in clip["exact"]] for clip in told["clips"] if clip["exact"]]
+
+
+@pytest.mark.parametrize("view", ["skeleton", "rgb+skeleton"])
+def test_a_file_that_no_index_knows_is_extracted_and_drawn_alike(configured, view):
+    config = configured(view, stored=False)
+    row = validated_rows(config.data.root)[3]
+    pose = read_pose(pose_path(config.data.root, row["video_id"]))
+    asked = []
+
+    def extract(path):
+        asked.append(path)
+        return pose, 0.25
+
+    reader = FrameReader(config, Extraction(config, extract))
+    file = config.data.root / "raw_videos" / f"{row['video_id']}.mp4"
+    shown, seconds = reader.file(file)
+    assert (asked, seconds) == ([file], 0.25)
+    assert (shown[-4:] == reader.row(row).clip[-4:]).all()
+    assert len(shown) == config.preprocess.shown_frames
+    drawn_from_pictures = reader.array(np.zeros((4, 64, 64, 3), np.uint8))
+    assert (drawn_from_pictures.clip[-4:] == shown[-4:]).all()
