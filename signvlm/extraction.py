@@ -28,6 +28,7 @@ class Extraction:
         """Args: config: says what a file may cost, and whether black ends are cut. extract: None for MediaPipe."""
         self._config = config
         self._extract = extract
+        self._extractor: FileExtractor | None = None
 
     def file(self, path: Path) -> tuple[Pose, float]:
         """Finds the key points of a video, an image or a folder of images.
@@ -44,15 +45,12 @@ class Extraction:
         """
         if is_pictures(path):
             return self.frames(pictures(path, self._config.validate_))
-        if self._extract is None:
-            extractor = FileExtractor(self._config.validate_, self._config.preprocess, note)
-
-            def extract(path: Path) -> tuple[Pose, float]:
-                found = extractor.extract(path)
-                return found.pose, found.seconds
-
-            self._extract = extract
-        return self._extract(path)
+        if self._extract is not None:
+            return self._extract(path)
+        if self._extractor is None:
+            self._extractor = FileExtractor(self._config.validate_, self._config.preprocess, note)
+        found = self._extractor.extract(path)
+        return found.pose, found.seconds
 
     def frames(self, frames: Iterator[np.ndarray]) -> tuple[Pose, float]:
         """Finds the key points of pictures, uint8 (H, W, 3) RGB, taken as 25 a second; raises as `file` does.
@@ -70,6 +68,12 @@ class Extraction:
             even = (np.ascontiguousarray(frame[:height, :width]) for frame in alike)
             write_mp4(path, even, fps=_FPS, crf=_CRF, width=width, height=height)
             return self.file(path)
+
+    def close(self) -> None:
+        """Ends the extractor's process, where one was started; another call starts a new one."""
+        if self._extractor is not None:
+            self._extractor.close()
+            self._extractor = None
 
 
 def _alike(frame: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

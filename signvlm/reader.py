@@ -55,6 +55,10 @@ class Reader(Protocol):
         """Identifies, to the last digit, what is shown of a split's clips."""
         ...
 
+    def close(self) -> None:
+        """Ends whatever was started to read clips."""
+        ...
+
 
 class FrameReader:
     """Shows frames: film, sampled, cropped to the signer and resized as preprocessing does, or drawings, or both."""
@@ -99,3 +103,7 @@ class FrameReader:
     def fingerprint(self, corpus: Corpus, split: str) -> str:
         """See `Reader`."""
         return fingerprint(by_split([row for row in corpus.manifest if "media" in row], split), self._config.preprocess)
+
+    def close(self) -> None:
+        """See `Reader`."""
+        self._extraction.close()

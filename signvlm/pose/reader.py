@@ -57,3 +57,7 @@ class PoseReader:
         """See `Reader`."""
         rows = by_split([row for row in corpus.manifest if "media" in row], split)
         return fingerprint(self._config.data.root, rows, self._config.pose.rate)
+
+    def close(self) -> None:
+        """See `Reader`."""
+        self._extraction.close()
