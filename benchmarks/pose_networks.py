@@ -1,7 +1,7 @@
 """Which small network names signs from key points best, on people it never saw?
 
     python benchmarks/pose_networks.py [--networks conv_gru,st_gcn] [--teachers 16] [--takes 2] [--tested 12]
-                                       [--epochs 8] [--seeds 1]
+                                       [--epochs 6] [--seeds 1]
 
 Trains both networks of `model.family: pose`, as `signvlm train` does, on the avatar's key points of the demo's signs:
 whole clips at their own frame rates, and tests them on other signers. Once with the exact points, once as an extractor
@@ -87,7 +87,7 @@ def main():
     parser.add_argument("--teachers", type=int, default=16, help="signers to learn from")
     parser.add_argument("--takes", type=int, default=2, help="clips of each sign by each of them")
     parser.add_argument("--tested", type=int, default=12, help="signers never seen")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, default=1)
     arguments = parser.parse_args()
     from signvlm.demo import GLOSSES

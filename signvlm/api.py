@@ -160,7 +160,9 @@ class SignRecognizer:
         )
 
     def close(self) -> None:
-        """Frees the model's memory, the GPU's too; closing twice does nothing."""
+        """Frees the model's memory, the GPU's too, and ends extraction; closing twice does nothing."""
+        if self._loaded is not None:
+            self._loaded.reader.close()
         self._loaded = None
         gc.collect()  # a model's modules refer to one another
         if torch.cuda.is_available():

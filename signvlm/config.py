@@ -63,8 +63,8 @@ class ModelSettings(Section):
 class PoseSettings(Section):
     """The recogniser over key points, where model.family is `pose`, and how it is trained.
 
-    Of the other sections it takes loss.label_smoothing, augmentation.mirror and balance_glosses, selection, evaluation
-    and training.output_dir.
+    Of the other sections it takes loss.label_smoothing, augmentation.points, mirror and balance_glosses, selection,
+    evaluation and training.output_dir.
 
     Attributes:
         network: `conv_gru`, convolutions and a recurrent layer each way, or `st_gcn`, a graph convolutional network.
@@ -75,7 +75,6 @@ class PoseSettings(Section):
         batch_size: Clips a step.
         learning_rate: The highest; it rises over the first tenth of the steps and falls to nothing on a half cosine.
         weight_decay: AdamW's.
-        augment: Vary the points of training clips: turned, scaled, shifted, slower and faster, hands lost.
         seed: Seeds the weights, the clips' order and what is varied.
     """
 
@@ -87,7 +86,6 @@ class PoseSettings(Section):
     batch_size: Positive = 32
     learning_rate: Rate = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
-    augment: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
 
 
@@ -118,7 +116,8 @@ class AugmentationSettings(Section):
         compression: JPEG at a quality drawn from 100 (1 - this) to 100.
         mirror: Share of clips that are mirrored. Off by default: handedness and direction carry meaning in many signs;
             where each sign may be signed with either hand, it stands in for left-handed signers.
-        points: How much the key points of drawings are varied (`preprocess.view`): 1 as was found to serve, 0 not at
+        points: How much key points are varied, those of drawings (`preprocess.view`) and those that a network over key
+            points is shown: turned, scaled, shifted, slower and faster, hands lost; 1 as was found to serve, 0 not at
             all.
         temporal_jitter: Draw each frame from its own segment, where more frames are stored than shown.
         balance_glosses: Draw every gloss equally often, those with few clips more than once an epoch, instead of every

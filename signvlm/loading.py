@@ -7,6 +7,7 @@ from signvlm.bundles import read_bundle_config
 from signvlm.calibration import Calibration, load_calibration
 from signvlm.config import Config
 from signvlm.console import note
+from signvlm.extraction import Extraction
 from signvlm.hardware import Hardware
 from signvlm.reader import FrameReader, Reader
 from signvlm.recognizer import Recognizer
@@ -92,7 +93,6 @@ def load_found(config: Config, bundle: Path) -> Loaded:
     # Imported here: the libraries of a language model load for longer than a network over key points trains.
     if config.model.family == "pose":
         from signvlm.pose import bundle as pose_bundle
-        from signvlm.pose.extraction import Extraction
         from signvlm.pose.hardware import choose_hardware, torch_device
         from signvlm.pose.reader import PoseReader
 
@@ -106,14 +106,4 @@ def load_found(config: Config, bundle: Path) -> Loaded:
     hardware = choose_for_vlm(config)
     calibration = load_calibration(bundle)
     recognizer = vlm_bundle.load_bundle(bundle, config.model, hardware, config)
-    return Loaded(recognizer, _frame_reader(config), config, hardware, bundle, calibration)
-
-
-def _frame_reader(config: Config) -> Reader:
-    """Returns what makes frames of clips: of the film, or drawn."""
-    if not config.preprocess.draws:
-        return FrameReader(config)
-    from signvlm.pose.extraction import Extraction
-    from signvlm.vlm.drawing_reader import DrawingReader
-
-    return DrawingReader(config, Extraction(config))
+    return Loaded(recognizer, FrameReader(config, Extraction(config)), config, hardware, bundle, calibration)

@@ -22,6 +22,7 @@ from data_engineering.reasons import ClipError
 from data_engineering.rows import validated_rows
 from signvlm.config import Config
 from signvlm.console import note
+from signvlm.extraction import Extraction
 from signvlm.media import REMEDIES
 from signvlm.reader import FrameReader, Reader
 from signvlm.recognizer import Ranking, Recognizer
@@ -116,7 +117,7 @@ def predict(
         RunError: The model answers with what is no number.
     """
     todo, size = iter(clips), 1
-    reader = reader or FrameReader(config)
+    reader = reader or FrameReader(config, Extraction(config))
     while batch := list(itertools.islice(todo, size)):
         read = [_read(clip, config, reader) for clip in batch]
         asked = [shown for shown, _ in read if shown is not None]

@@ -19,13 +19,13 @@ from data_engineering.frames import row_frames
 from data_engineering.reasons import ClipError
 from data_engineering.rows import decode_row, validated_rows
 from data_engineering.settings import PreprocessSettings
+from data_engineering.state import digest
 from signvlm.calibration import Calibration
 from signvlm.config import EvaluationSettings
 from signvlm.console import note
 from signvlm.evaluation.clips import SplitClips
 from signvlm.evaluation.compare import Run, in_common, named, read_run
 from signvlm.evaluation.evaluate import Background, Results, Split, evaluate
-from signvlm.evaluation.partial import digest
 from signvlm.evaluation.reliability import scores_of
 from signvlm.evaluation.summary import counted
 from signvlm.evaluation.synonyms import Synonyms

@@ -154,9 +154,8 @@ class Fit:
 
     def _varied(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         mirror = rng.random() < self.config.augmentation.mirror
-        if not (self.config.pose.augment or mirror):
-            return clip
-        return varied(clip, rng, strength=float(self.config.pose.augment), mirror=mirror)
+        strength = self.config.augmentation.points
+        return varied(clip, rng, strength=strength, mirror=mirror) if strength or mirror else clip
 
     def _rate(self, step: int) -> float:
         """Returns the learning rate of a step: a linear rise, then half a cosine to nothing."""

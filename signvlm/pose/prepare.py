@@ -69,8 +69,6 @@ def resampled(points: np.ndarray, times: np.ndarray, rate: float) -> np.ndarray:
     one, other = points[before], points[before + 1]
     # A point that only one of the two found has all the weight there.
     weights = np.stack([(one[..., 2] > 0) * (1 - share), (other[..., 2] > 0) * share])
-    alone = weights.sum(axis=0) == 0
-    weights[0][alone], weights[1][alone] = (one[..., 2] > 0)[alone], (other[..., 2] > 0)[alone]
     total = np.maximum(weights.sum(axis=0), 1e-6)
     mixed: np.ndarray = (weights[0] / total)[..., None] * one + (weights[1] / total)[..., None] * other
     return mixed.astype(np.float32)

@@ -153,7 +153,8 @@ def _key(config: Config, corpus: Corpus, rows: Mapping[str, Sequence[Mapping[str
     return digest(
         [
             config.pose.model_dump(exclude={"epochs"}),
-            [config.loss.label_smoothing, config.augmentation.mirror, config.augmentation.balance_glosses],
+            config.loss.label_smoothing,
+            config.augmentation.model_dump(include={"points", "mirror", "balance_glosses"}),
             corpus.glossary,
             [[row["video_id"], row["gloss"]] for split in _SPLITS for row in rows[split]],
             [fingerprint(config.data.root, rows[split], config.pose.rate) for split in _SPLITS],

@@ -1,6 +1,7 @@
 # ruff: noqa: D301  \b in a help text is click's mark of a paragraph that keeps its lines, so these are no raw strings
 """From a dataset to a model and its figures: train, eval, predict."""
 
+import contextlib
 import os
 import shlex
 import sys
@@ -188,22 +189,23 @@ def predict(
     done = failed = 0
     size = batch_size or loaded.config.evaluation.batch_size
     found = find_clips(_named(clips))
-    for prediction in run(
-        loaded.recognizer,
-        loaded.config,
-        found,
-        top,
-        batch_size=size,
-        temperature=loaded.temperature,
-        reader=loaded.reader,
-    ):
-        times.append(time.perf_counter())
-        done += 1
-        failed += prediction.error is not None
-        if as_json:
-            print_records([prediction.record()])
-        else:
-            print_lines(prediction.lines())
+    with contextlib.closing(loaded.reader):
+        for prediction in run(
+            loaded.recognizer,
+            loaded.config,
+            found,
+            top,
+            batch_size=size,
+            temperature=loaded.temperature,
+            reader=loaded.reader,
+        ):
+            times.append(time.perf_counter())
+            done += 1
+            failed += prediction.error is not None
+            if as_json:
+                print_records([prediction.record()])
+            else:
+                print_lines(prediction.lines())
     if timing and len(times) > 1:
         first, rest = times[1] - times[0], times[-1] - times[1]
         rate = f", then {(done - 1) / rest:.2f} clips/s" if done > 1 else ""

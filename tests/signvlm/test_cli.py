@@ -12,8 +12,9 @@ from clips import write_clip, write_index
 from small_world import World, paint, write_config, write_data
 
 VERBS = [
-    *("download", "validate", "preprocess", "train", "eval", "compare", "predict", "merge", "push"),
-    *("demo", "synthesize", "doctor", "completion"),
+    *("download", "validate", "pose", "preprocess", "train", "eval", "compare", "fuse", "predict"),
+    *("merge", "export", "push", "demo", "synthesize", "doctor"),
+    "completion",
 ]
 HEAVY = ("torch", "transformers", "datasets", "trl", "peft", "numpy", "cv2", "av", "decord", "pydantic")
 

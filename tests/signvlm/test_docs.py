@@ -24,7 +24,10 @@ DOCS = ROOT / "docs"
 FORMATS = (DOCS / "data_formats.md").read_text(encoding="utf-8")
 API = (DOCS / "python_api.md").read_text(encoding="utf-8")
 ADDING = (DOCS / "adding.md").read_text(encoding="utf-8")
-NOT_HERE = {"demo": "takes minutes; tests/signvlm/test_demo.py runs it on fewer signs"}
+NOT_HERE = {
+    "demo": "takes minutes; tests/signvlm/test_demo.py runs it on fewer signs",
+    "export": "takes a bundle over key points; tests/signvlm/pose/test_export.py runs it",
+}
 
 Call = Callable[..., tuple[int, str, str]]
 

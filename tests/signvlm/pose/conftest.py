@@ -85,7 +85,8 @@ def write_world(folder: Path, takes: int = 2) -> PoseWorld:
     sections = {
         "data": {"root": str(root), "index": str(root / "index.json")},
         "model": {"family": "pose", "device": "cpu"},
-        "pose": {"width": 32, "epochs": 8, "batch_size": 12, "learning_rate": 4e-3, "augment": False},
+        "pose": {"width": 32, "epochs": 8, "batch_size": 12, "learning_rate": 4e-3},
+        "augmentation": {"points": 0.0},
         "selection": {"patience": None},
         "evaluation": {"bootstrap_samples": 50, "batch_size": 8, "occlusion": 2},
     }

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from data_engineering.clip import read_json
+from data_engineering.container import inspect
 from data_engineering.errors import ConfigError, RunError
 from data_engineering.pose.kept import keep
 from data_engineering.pose.record import Pose, pose_path, read_pose
@@ -16,6 +18,7 @@ from data_engineering.reasons import ClipError
 from signvlm.config import load
 from signvlm.eval import evaluate_checkpoint
 from signvlm.evaluation.compare import compare
+from signvlm.extraction import Extraction
 from signvlm.hub import push
 from signvlm.loading import load_recognizer
 from signvlm.pose.prepare import prepared
@@ -168,7 +171,7 @@ def extracted(poses) -> dict[str, Pose]:
 def test_a_file_of_ones_own_goes_through_extraction_whose_time_is_told(poses, config, done):
     loaded = load_recognizer(config, done.bundle)
     [(name, pose), *_] = extracted(poses).items()
-    reader = PoseReader(loaded.config, lambda path: (pose, 1.25))
+    reader = PoseReader(loaded.config, Extraction(config, lambda path: (pose, 1.25)))
     [prediction] = predict(loaded.recognizer, loaded.config, [Path("own.mp4")], top=None, reader=reader)
     assert prediction.extraction_seconds == 1.25
     assert prediction.record()["extraction_seconds"] == 1.25
@@ -184,7 +187,9 @@ def test_a_clip_of_the_data_root_needs_no_extraction(poses, config, done):
         raise AssertionError(path)
 
     clip = poses.root / "raw_videos" / f"{next(iter(extracted(poses)))}.mp4"
-    [prediction] = predict(loaded.recognizer, loaded.config, [clip], reader=PoseReader(loaded.config, never))
+    [prediction] = predict(
+        loaded.recognizer, loaded.config, [clip], reader=PoseReader(loaded.config, Extraction(config, never))
+    )
     assert prediction.answers
     assert prediction.extraction_seconds is None
     assert prediction.indexed
@@ -205,7 +210,7 @@ def test_what_is_no_clip_has_its_reason_and_the_rest_goes_on(poses, config, done
         return found[path.stem], 0.5
 
     clips = [Path(f"{name}.mp4") for name in ("broken", "nobody", "one", "good")]
-    reader = PoseReader(loaded.config, extract)
+    reader = PoseReader(loaded.config, Extraction(config, extract))
     told = list(predict(loaded.recognizer, loaded.config, clips, batch_size=4, reader=reader))
     assert [prediction.error for prediction in told] == [
         "undecodable: no codec",
@@ -214,6 +219,28 @@ def test_what_is_no_clip_has_its_reason_and_the_rest_goes_on(poses, config, done
         None,
     ]
     assert all(prediction.remedy for prediction in told[:3])
+
+
+def test_frames_in_memory_and_pictures_go_through_a_video(poses, config, done, tmp_path):
+    loaded = load_recognizer(config, done.bundle)
+    pose, films = next(iter(extracted(poses).values())), []
+
+    def extract(path):
+        films.append((path.suffix, inspect(path, 10**6).width, inspect(path, 10**6).height))
+        return pose, 0.5
+
+    reader = PoseReader(loaded.config, Extraction(config, extract))
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (33, 24), (9, 9, 9)).save(folder / f"{number}.png")
+    clips = [np.zeros((4, 31, 40, 3), np.uint8), folder]
+    told = list(predict(loaded.recognizer, loaded.config, clips, reader=reader))
+    assert [prediction.error for prediction in told] == [None, None]
+    assert films == [(".mp4", 40, 30), (".mp4", 32, 24)]
+    Image.new("RGB", (50, 24), (9, 9, 9)).save(folder / "9.png")
+    [prediction] = predict(loaded.recognizer, loaded.config, [folder], reader=reader)
+    assert prediction.error == "undecodable: pictures of several sizes are no clip of one camera"
 
 
 # Preparation

@@ -76,7 +76,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_others(configured):
 
 
 def test_a_resumed_training_ends_as_one_that_was_not_interrupted(configured, tmp_path, monkeypatch):
-    whole = train(configured("pose.epochs=3", "pose.augment=true", f"training.output_dir={tmp_path / 'whole'}"))
+    whole = train(configured("pose.epochs=3", "augmentation.points=1", f"training.output_dir={tmp_path / 'whole'}"))
     learn, epochs = fitting.Fit._learn, []
 
     def interrupted(self):
@@ -86,7 +86,7 @@ def test_a_resumed_training_ends_as_one_that_was_not_interrupted(configured, tmp
         return learn(self)
 
     monkeypatch.setattr(fitting.Fit, "_learn", interrupted)
-    config = configured("pose.epochs=3", "pose.augment=true")
+    config = configured("pose.epochs=3", "augmentation.points=1")
     with pytest.raises(RunError, match="interrupted; `signvlm train --resume` goes on after epoch 2"):
         train(config)
     resumed = train(config, resume=True)
@@ -98,7 +98,7 @@ def test_a_resumed_training_ends_as_one_that_was_not_interrupted(configured, tmp
     assert losses[0] == losses[1]
     with pytest.raises(ConfigError, match=r"is finished; raise pose.epochs"):
         train(config, resume=True)
-    assert train(configured("pose.epochs=4", "pose.augment=true"), resume=True).metrics["epochs"] == 4
+    assert train(configured("pose.epochs=4", "augmentation.points=1"), resume=True).metrics["epochs"] == 4
 
 
 @pytest.mark.parametrize(
