@@ -58,7 +58,7 @@ def check_image(path: Path, size: tuple[int, int] | None = None) -> tuple[int, i
         found = _shown(image)
         if size is not None and found != size:
             raise ValueError(f"has {found[0]} x {found[1]} pixels, where its label says {size[0]} x {size[1]}")
-        image.draft("RGB", (image.width // 8, image.height // 8))  # of a JPEG: every byte is read, few are transformed
+        image.draft("RGB", (image.width // 8 + 1, image.height // 8 + 1))  # of a JPEG: every byte is read
         _load(image)
     return found
 
