@@ -57,7 +57,9 @@ def make_root(root: Path, task: str, seed: int, *, exact: bool) -> None:
                 name = f"{len(rows):05d}"
                 media = {"sha256": name, "start": 0.0, "end": float(pose.times[-1]), "motion": None}
                 told = {"video_id": name, "gloss": sign.gloss, "split": split, "signer_id": f"{split} {person}"}
-                rows.append({**told, "source": "avatar", "bbox": None, "video_path": f"{name}.mp4", "media": media})
+                rows.append(
+                    {**told, "source": "avatar", "url": "", "bbox": None, "video_path": f"{name}.mp4", "media": media}
+                )
                 keep(root, rows[-1], pose if exact else degraded(pose, rng), {"name": "avatar"})
     config = settings(root, root, seed, "lora")
     index = [{"gloss": gloss, "instances": [row for row in rows if row["gloss"] == gloss]} for gloss in glosses]

@@ -101,13 +101,18 @@ def save_state(path: Path, detector: Detector, optimizer: torch.optim.Optimizer,
     _write(path, tensors, about)
 
 
-def load_state(path: Path, detector: Detector, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Takes detector and optimizer back to where `save_state` left them; returns what it was told about it.
+def restore(tensors: dict[str, torch.Tensor], detector: Detector, optimizer: torch.optim.Optimizer, path: Path) -> None:
+    """Takes detector and optimizer back to where `save_state` left them.
+
+    Args:
+        tensors: What `read` returned.
+        detector: Of the same network.
+        optimizer: Of its weights.
+        path: Where the tensors come from, for the error.
 
     Raises:
-        RunError: The file is damaged, or of another network.
+        RunError: They are of another network.
     """
-    about, tensors = read(path)
     model = {name.removeprefix("model."): each for name, each in tensors.items() if name.startswith("model.")}
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
@@ -120,7 +125,6 @@ def load_state(path: Path, detector: Detector, optimizer: torch.optim.Optimizer)
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     except (RuntimeError, ValueError, KeyError) as error:
         raise RunError(f"{path}: is of another network; train anew without --resume") from error
-    return about
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

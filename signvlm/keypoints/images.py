@@ -58,7 +58,7 @@ def check_image(path: Path, size: tuple[int, int] | None = None) -> tuple[int, i
         found = _shown(image)
         if size is not None and found != size:
             raise ValueError(f"has {found[0]} x {found[1]} pixels, where its label says {size[0]} x {size[1]}")
-        image.draft("RGB", (image.width // 8, image.height // 8))  # of a JPEG: every byte is read, few are transformed
+        image.draft("RGB", (image.width // 8 + 1, image.height // 8 + 1))  # of a JPEG: every byte is read
         _load(image)
     return found
 
@@ -70,8 +70,7 @@ def read_image(path: Path) -> np.ndarray:
         ValueError: As `check_image`.
     """
     with _opened(path) as image:
-        _load(image)
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        return _pixels(image)
 
 
 def read_square(path: Path, size: int) -> tuple[np.ndarray, Fit]:
@@ -85,8 +84,7 @@ def read_square(path: Path, size: int) -> tuple[np.ndarray, Fit]:
         factor = size / max(width, height)
         if factor <= 0.5:
             image.draft("RGB", (max(1, int(image.width * factor)), max(1, int(image.height * factor))))
-        _load(image)
-        pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        pixels = _pixels(image)
     return letterbox(pixels, size, (width, height))
 
 
@@ -150,6 +148,14 @@ def _load(image: Image.Image) -> None:
     try:
         image.load()
     except _BROKEN as error:
+        raise ValueError(f"is damaged ({_why(error)})") from error
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    _load(image)
+    try:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except _BROKEN as error:  # an EXIF block that says nonsense, or a kind of pixels that Pillow cannot convert
         raise ValueError(f"is damaged ({_why(error)})") from error
 
 

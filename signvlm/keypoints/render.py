@@ -132,10 +132,13 @@ def _film(clip: _Clip) -> tuple[int, int]:
 
 
 def box(points: np.ndarray, size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Returns the box about the visible points, a little larger, within the image: xmin, ymin, xmax, ymax."""
-    seen = points[points[:, 2] > 0, :2]
+    """Returns the person's box as far as the image shows it, from all points, hidden ones too: xmin, ymin, xmax, ymax.
+
+    Hips and knees lie below the image, so it reaches the lower edge, as the trunk does.
+    """
     edges = np.array(size) * _MARGIN
-    low, high = np.maximum(seen.min(axis=0) - edges, 0), np.minimum(seen.max(axis=0) + edges, size)
+    places = points[:, :2]
+    low, high = np.maximum(places.min(axis=0) - edges, 0), np.minimum(places.max(axis=0) + edges, size)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 

@@ -28,7 +28,7 @@ from signvlm.config import Config
 from signvlm.console import note, watched
 from signvlm.hardware import Hardware
 from signvlm.keypoints.batches import Batch, Squares, as_input, load, training_order
-from signvlm.keypoints.checkpoint import MODEL, STATE, load_model, load_state, save_model, save_state
+from signvlm.keypoints.checkpoint import MODEL, STATE, load_model, read, restore, save_model, save_state
 from signvlm.keypoints.data import Example, read_folder, split, unlabelled
 from signvlm.keypoints.device import Precision, choose, on, placed
 from signvlm.keypoints.evaluate import find, headline
@@ -36,9 +36,8 @@ from signvlm.keypoints.heatmaps import loss
 from signvlm.keypoints.network import Detector, sizes
 from signvlm.keypoints.schedule import learning_rate, sides, sigma
 from signvlm.keypoints.settings import STRIDE, KeypointSettings
-from signvlm.run_lock import RunLock
+from signvlm.run_lock import RunLock, claim
 from signvlm.runs import runs
-from signvlm.vlm.folders import claim
 from signvlm.vlm.interrupt import Interrupt
 
 CHOSEN_BY = "pck@0.05"
@@ -105,10 +104,10 @@ def train(config: Config, *, resume: bool = False) -> Training:
                 config.save(folder / "config.yaml")
             run.steps()
             return run.ended()
-        except torch.OutOfMemoryError as error:
+        except torch.cuda.OutOfMemoryError as error:
             raise RunError(
                 f"keypoints.batch_size: {settings.batch_size} images of {settings.size} px do not fit into the memory "
-                f"of {hardware.device}; lower it, and run again with --resume"
+                f"of {hardware.device}; lower it, and train anew"
             ) from error
 
 
@@ -153,8 +152,9 @@ class _Run:
             ConfigError: It is of other settings or images.
             RunError: It cannot be read.
         """
-        about = load_state(self.folder / STATE, self.detector, self.optimizer)
+        about, tensors = read(self.folder / STATE)
         _check_same(about, self.identity, self.folder)
+        restore(tensors, self.detector, self.optimizer, self.folder / STATE)
         self.progress = _Progress(**about["progress"])
         self.precision.load(about["scaler"])
         self._before = self.progress.seconds

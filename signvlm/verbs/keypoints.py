@@ -54,8 +54,9 @@ def keypoints() -> None:
     """Train and use a detector of one's own for the 64 key points, on images.
 
     \b
-    With the avatar:       signvlm keypoints render --out data/keypoints, then train, eval, predict, export, live
-    With your own images:  images/ and labels/ in a folder, --set data.root=FOLDER
+    Example: signvlm keypoints render --out data/keypoints
+             signvlm keypoints train --set data.root=data/keypoints
+    With your own images: a folder with images/ and labels/ as data.root.
     """
 
 

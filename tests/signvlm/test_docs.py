@@ -30,6 +30,7 @@ API = (DOCS / "python_api.md").read_text(encoding="utf-8")
 ADDING = (DOCS / "adding.md").read_text(encoding="utf-8")
 NOT_HERE = {
     "demo": "takes minutes; tests/signvlm/test_demo.py runs it on fewer signs",
+    "pose": "needs MediaPipe; tests/data_engineering/pose runs it on an extractor that does not",
     "export": "takes a bundle over key points; tests/signvlm/pose/test_export.py runs it",
 }
 

@@ -97,3 +97,10 @@ def test_a_png_that_claims_to_be_huge_is_refused_before_it_is_made(tmp_path: Pat
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be read"):
         read_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (3000, 1)])
+def test_tiny_and_thin_images_are_images(tmp_path: Path, size: tuple[int, int]) -> None:
+    Image.fromarray(picture(*size)).save(tmp_path / "a.jpg")
+    assert check_image(tmp_path / "a.jpg", size) == size
+    assert read_square(tmp_path / "a.jpg", 128)[0].shape == (128, 128, 3)

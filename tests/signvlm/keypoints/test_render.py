@@ -25,7 +25,7 @@ def test_held_out_images_are_of_other_signers(folder: Path) -> None:
     assert not {each.label.signer for each in training} & {each.label.signer for each in held_out}
 
 
-def test_the_box_holds_the_visible_points(folder: Path) -> None:
+def test_the_box_holds_the_visible_points_and_the_trunk(folder: Path) -> None:
     for example in read_folder(folder):
         left, top, right, bottom = example.label.bbox
         seen = example.label.points[example.label.points[:, 2] > 0]
@@ -33,11 +33,12 @@ def test_the_box_holds_the_visible_points(folder: Path) -> None:
         assert (seen[:, 0] <= right + 0.01).all()
         assert (seen[:, 1] >= top - 0.01).all()
         assert (seen[:, 1] <= bottom + 0.01).all()
+        assert bottom == 128
 
 
 def test_a_box_stays_in_the_image() -> None:
-    points = np.zeros((64, 3), np.float32)
-    points[:2] = [[1, 2, 1], [99, 50, 1]]
+    points = np.full((64, 3), 20, np.float32)
+    points[:2] = [[1, 2, 1], [99, 50, 0]]
     assert box(points, (100, 60)) == pytest.approx((0, 0, 100, 52.4))
 
 
