@@ -6,7 +6,8 @@ CLIPS is a folder with clips_index.json (WLASL-shaped) and clips/<video_id>.mp4 
 of `signvlm pose` does: decode, hand over, extract, read the answers. `alone` is MediaPipe in its own environment on the
 same frames, decoded beforehand and held in memory. Both run in one process and in two, the clips dealt out to them
 alike; starting is left out of both. Each repeat runs the one after the other, so that a busy machine slows both, and
-the ratio is taken a repeat. `stage` is the whole verb by the wall clock, starting and the health report included.
+the ratio is taken a repeat, of the wall clock and of processor time, which other work disturbs less. `stage` is the
+whole verb by the wall clock, starting and the health report included.
 Detection rates are those of the health report. Prints a table and, as the last line, one JSON object with the figures.
 """
 
@@ -22,6 +23,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
+import psutil
 from clip_folder import data_root
 
 from data_engineering.clip import Manifests, read_json, write_json
@@ -48,17 +50,17 @@ for frame in clips[0][:5]:
     holistic.process(frame)
 print("ready", flush=True)
 sys.stdin.readline()
-began = time.perf_counter()
+began, busy = time.perf_counter(), time.process_time()
 for clip in clips:
     holistic.reset()
     for frame in clip:
         holistic.process(frame)
-print(time.perf_counter() - began, flush=True)
+print(time.perf_counter() - began, time.process_time() - busy, flush=True)
 """
 
 
-def alone(program: Program, deals: list[list[Path]]) -> float:
-    """Returns the seconds that the slowest of the processes takes."""
+def alone(program: Program, deals: list[list[Path]]) -> tuple[float, float]:
+    """Returns the seconds that the slowest of the processes takes, and the processor's seconds of all."""
     running = [
         subprocess.Popen(
             [str(program.python), "-I", "-c", ALONE, json.dumps(program.settings), *map(str, files)],
@@ -76,30 +78,40 @@ def alone(program: Program, deals: list[list[Path]]) -> float:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    return max(float(process.communicate()[0]) for process in running)
+    return total([process.communicate()[0].split() for process in running])
 
 
-def work(jobs: list[Job], start: Barrier, answers: "multiprocessing.Queue[float]") -> None:
+def total(taken: list) -> tuple[float, float]:
+    return max(float(wall) for wall, _ in taken), sum(float(busy) for _, busy in taken)
+
+
+def processor_time() -> float:
+    """Seconds of the processor that this worker and its extractor have taken."""
+    family = [psutil.Process(), *psutil.Process().children()]
+    return sum(times.user + times.system for times in (each.cpu_times() for each in family))
+
+
+def work(jobs: list[Job], start: Barrier, answers: "multiprocessing.Queue[tuple[float, float]]") -> None:
     """One worker: its first clip starts the extractor, then all of them are timed."""
     extract(jobs[0])
     start.wait()
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), processor_time()
     for job in jobs:
         extract(job)
-    answers.put(time.perf_counter() - began)
+    answers.put((time.perf_counter() - began, processor_time() - busy))
 
 
-def ours(deals: list[list[Job]]) -> float:
-    """Returns the seconds that the slowest of the workers takes."""
+def ours(deals: list[list[Job]]) -> tuple[float, float]:
+    """Returns the seconds that the slowest of the workers takes, and the processor's seconds of all."""
     context = multiprocessing.get_context("spawn")
     start, answers = context.Barrier(len(deals)), context.Queue()
     workers = [context.Process(target=work, args=(jobs, start, answers)) for jobs in deals]
     for worker in workers:
         worker.start()
-    taken = max(answers.get() for _ in workers)
+    taken = [answers.get() for _ in workers]
     for worker in workers:
         worker.join()
-    return taken
+    return total(taken)
 
 
 def dealt(rows: list[dict], count: int) -> list[list[int]]:
@@ -138,17 +150,19 @@ def main() -> None:
 
         frames_in_all = sum(row["media"]["frames"] for row in rows)
         figures: dict[str, object] = {"clips": len(rows), "frames": frames_in_all}
-        pairs: dict[int, list[tuple[float, float]]] = {count: [] for count in PROCESSES}
+        pairs: dict[int, list[tuple[tuple[float, float], tuple[float, float]]]] = {count: [] for count in PROCESSES}
         for _ in range(arguments.repeats):
             for count in PROCESSES:
                 deals = dealt(rows, count)
                 theirs = alone(program, [[files[i] for i in deal] for deal in deals])
                 pairs[count].append((theirs, ours([[jobs[i] for i in deal] for deal in deals])))
         for count, taken in pairs.items():
-            figures[f"alone_frames_per_second_{count}"] = frames_in_all / statistics.median(each[0] for each in taken)
-            figures[f"ours_frames_per_second_{count}"] = frames_in_all / statistics.median(each[1] for each in taken)
-            figures[f"ratio_{count}"] = statistics.median(theirs / mine for theirs, mine in taken)
-            figures[f"ratios_{count}"] = [theirs / mine for theirs, mine in taken]
+            figures[f"alone_frames_per_second_{count}"] = frames_in_all / statistics.median(t[0] for t, _ in taken)
+            figures[f"ours_frames_per_second_{count}"] = frames_in_all / statistics.median(o[0] for _, o in taken)
+            figures[f"ratio_{count}"] = statistics.median(t[0] / o[0] for t, o in taken)
+            figures[f"ratios_{count}"] = [t[0] / o[0] for t, o in taken]
+            figures[f"ratio_of_processor_time_{count}"] = statistics.median(t[1] / o[1] for t, o in taken)
+            figures[f"ratios_of_processor_time_{count}"] = [t[1] / o[1] for t, o in taken]
         began = time.perf_counter()
         pose(data, limits, preprocess, program=program, tell=print, progress=False)
         figures["stage_seconds"] = time.perf_counter() - began

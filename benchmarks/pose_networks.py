@@ -3,10 +3,11 @@
     python benchmarks/pose_networks.py [--networks conv_gru,st_gcn] [--teachers 16] [--takes 2] [--tested 12]
                                        [--epochs 6] [--seeds 1]
 
-Trains both networks of `model.family: pose`, as `signvlm train` does, on the avatar's key points of the demo's signs:
-whole clips at their own frame rates, and tests them on other signers. Once with the exact points, once as an extractor
-would have found them: with jitter, hands lost where they move fast, and wrong hands (`data_engineering.pose.realism`).
-Four more signers choose the epoch. Prints a table and, as its last line, the same figures as JSON.
+Trains both networks of `model.family: pose`, as `signvlm train --config params/pose.yaml` does, on the avatar's key
+points of the demo's signs: whole clips at their own frame rates, and tests them on other signers. Once with the exact
+points, once as an extractor would have found them: with jitter, hands lost where they move fast, and wrong hands
+(`data_engineering.pose.realism`). Four more signers choose the epoch. Prints a table and, as its last line, the same
+figures as JSON.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from data_engineering.synthetic.clips import record
 from data_engineering.synthetic.exact import exact_pose
 from data_engineering.synthetic.signer import Signer
 from data_engineering.synthetic.signs import load_signs
-from signvlm.config import Config, LossSettings, ModelSettings, PoseSettings
+from signvlm.config import PoseSettings, load
 from signvlm.pose.fit import Fit, Labelled, run
 from signvlm.pose.network import build, count_parameters
 from signvlm.pose.prepare import arranged
@@ -57,11 +58,8 @@ def shown(clips, labels, rate, drop_outs):
 
 def trained(name, glosses, parts, epochs, seed):
     """Trains a network; returns its figures on the test signers."""
-    config = Config(
-        model=ModelSettings(family="pose"),
-        pose=PoseSettings(network=name, epochs=epochs, seed=seed),
-        loss=LossSettings(label_smoothing=0.1),
-    )
+    settings = [f"pose.network={name}", f"pose.epochs={epochs}", f"pose.seed={seed}"]
+    config = load("params/pose.yaml", settings)
     torch.manual_seed(seed)
     network = build(config.pose, glosses)
     started = time.perf_counter()

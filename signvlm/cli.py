@@ -9,15 +9,8 @@ from importlib.metadata import version
 
 import click
 
-from signvlm.verbs import data, model, share, shell, start
-
-
-class InOrder(click.Group):
-    """Lists the verbs in the order in which they are used, not by the alphabet."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the verbs as they stand below."""
-        return list(self.commands)
+from signvlm.command import InOrder
+from signvlm.verbs import data, keypoints, model, share, shell, start
 
 
 @click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -45,6 +38,7 @@ for command in (
     share.merge,
     share.export,
     share.push,
+    keypoints.keypoints,
     start.demo,
     start.synthesize,
     start.doctor,

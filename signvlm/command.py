@@ -33,6 +33,14 @@ CHECKPOINT = click.option(
 _NEVER = "1e9"  # seconds
 
 
+class InOrder(click.Group):
+    """Lists the verbs in the order in which they are used, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the verbs in the order in which they were added."""
+        return list(self.commands)
+
+
 def verb(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a command --quiet, --verbose and --debug, and turns errors into one line and an exit status."""
 

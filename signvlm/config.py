@@ -28,6 +28,7 @@ from data_engineering.settings import (
     Section,
     ValidateSettings,
 )
+from signvlm.keypoints.settings import KeypointSettings
 
 DEFAULT_CONFIG = "params/internvl3_5_2b.yaml"
 PROMPT = "Which sign is this? Answer with its gloss."
@@ -82,7 +83,7 @@ class PoseSettings(Section):
     width: Annotated[int, Field(ge=8, le=1024)] | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
     rate: Annotated[float, Field(ge=1, le=120)] = 15.0
-    epochs: Positive = 40
+    epochs: Positive = 30
     batch_size: Positive = 32
     learning_rate: Rate = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
@@ -251,6 +252,7 @@ class Config(Section):
     selection: SelectionSettings = SelectionSettings()
     generation: dict[str, Any] = Field(default_factory=dict)
     evaluation: EvaluationSettings = EvaluationSettings()
+    keypoints: KeypointSettings = KeypointSettings()
     hub: HubSettings = HubSettings()
     source: Annotated[Path, Field(exclude=True)] = Path("run.yaml")
 

@@ -22,6 +22,9 @@ import numpy as np
 from data_engineering.keypoints import KEYPOINTS
 from data_engineering.reasons import ClipError
 
+if sys.platform == "linux":
+    import fcntl
+
 Result = TypeVar("Result")
 
 _PROTOCOL = 1
@@ -30,6 +33,8 @@ _CLIP, _FRAME = 0, 1
 _ANSWER = len(KEYPOINTS) * 3 * 4
 # The longest first line that is read, bytes.
 _HELLO_BYTES = 65_536
+# Bytes that wait in the pipe; Linux lets anybody have so many.
+_PIPE = 1024**2
 # Seconds: to start (MediaPipe takes 3 on an idle machine), and for one frame (it takes 0.05).
 _START, _STALL = 120.0, 60.0
 
@@ -123,6 +128,10 @@ class Extractor:
             self._words.close()
             raise ClipError("crashed", f"the extractor does not start: {error.strerror or error}") from error
         self._sink, self._source = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
+        if sys.platform == "linux":
+            # A frame of 1280 x 720 is 43 times as large as a pipe is at first; each filling takes a turn of both ends.
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self._sink.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
         try:
             self._check(self._within(_START, self._hello))
         except BaseException:

@@ -9,7 +9,7 @@ from data_engineering.clip import read_json, write_json
 from data_engineering.errors import RunError
 from data_engineering.pose.extract import VERSION
 from data_engineering.pose.extractor import Program
-from data_engineering.pose.rates import counted, summed
+from data_engineering.pose.rates import COUNTED, counted, summed
 from data_engineering.pose.record import FOLDER, Pose, pose_path, read_about, write_pose
 from data_engineering.reasons import ClipError
 
@@ -57,9 +57,11 @@ def about(root: Path, row: Mapping[str, Any]) -> dict[str, Any] | None:
     which were there before their clip was validated, name no clip and hold for whatever is kept of it.
     """
     told = read_about(pose_path(root, row["video_id"]))
-    if told is None or "counts" not in told or told.get("clip", _clip(row)) != _clip(row):
+    if not isinstance(told, dict) or told.get("clip", _clip(row)) != _clip(row):
         return None
-    return told
+    counts = told.get("counts")
+    whole = isinstance(counts, dict) and counts.keys() >= COUNTED and all(type(n) is int for n in counts.values())
+    return told if whole and isinstance(told.get("by"), dict) else None
 
 
 def refused(root: Path, row: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -71,7 +73,8 @@ def refused(root: Path, row: Mapping[str, Any]) -> dict[str, Any] | None:
         told = read_json(path, "")
     except RunError:
         return None
-    return told if isinstance(told, dict) and told.get("clip") == _clip(row) and "reason" in told else None
+    same = isinstance(told, dict) and told.get("clip") == _clip(row)
+    return told if same and {"by", "reason", "detail"} <= told.keys() else None
 
 
 def summary(root: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

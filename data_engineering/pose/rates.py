@@ -11,6 +11,8 @@ from data_engineering.pose.record import Pose
 
 PARTS = ("pose", "face", "left_hand", "right_hand", "any_hand")
 """What is counted: both shoulders; a face's nose; a hand's wrist."""
+COUNTED = frozenset({"frames", "active", *PARTS, "active_any_hand", "jumps"})
+"""The names of `counted`'s figures."""
 # The middles of two frames' bodies are further apart than this, in the clip's shoulder widths, only where the points
 # have gone to somebody else: at 15 frames a second a person would have to move by 5 m a second.
 _JUMP = 1.0

@@ -55,16 +55,16 @@ def train(config: Config, *, resume: bool) -> Training:
     """
     check_passthrough(config)
     corpus = load_corpus(config)
-    train_rows = require(corpus.rows["train"], "train", config.data.root)
+    require(corpus.rows["train"], "train", config.data.root)
     check_held_out(corpus)
     with silence(not watched() or not processes.first()), contextlib.ExitStack() as held:
         try:
-            return _train(config, corpus, train_rows, resume, held)
+            return _train(config, corpus, resume, held)
         except UnreadableClipsError as error:
             raise quarantined(config.data.root, error, "train again") from error
 
 
-def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, held: contextlib.ExitStack) -> Training:
+def _train(config: Config, corpus: Corpus, resume: bool, held: contextlib.ExitStack) -> Training:
     hardware = choose_hardware(config)
     processes.join(hardware.device)
     folder, checkpoint = config.output_dir, None
@@ -94,12 +94,16 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
         encode=encode,
     )
     collator = VideoCollator(processor, config.model.prompt, encode)
-    examples = (
-        features.examples("train") if features else as_examples(train_rows, config.preprocess, config.augmentation)
-    )
+
+    def shown(split: str, *, vary: bool = False) -> Dataset:
+        """Views a split's clips as the model is shown them: stored features, or pixels."""
+        if features is not None:
+            return features.examples(split, vary=vary)
+        return as_examples(corpus.rows[split], config.preprocess, config.augmentation if vary else None)
+
+    examples = shown("train", vary=True)
     check_supervision(collator, examples)
-    pictures = as_examples(corpus.rows["validation"], config.preprocess)
-    held_out = (features.examples("validation") if features else pictures) if evaluates else None
+    held_out = shown("validation") if evaluates else None
     if held_out is None:
         note("no validation clip is readable: no model is selected, the last one is kept")
     note(f"{len(examples)} training and {len(held_out or ())} validation clips of {len(corpus.glossary)} glosses")
@@ -116,6 +120,7 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
     answers = dict(zip(recognizer.glossary, map(len, recognizer.tree.answers), strict=True))
     validation = None
     if held_out is not None and config.selection.metric == "top1":
+        pictures = as_examples(corpus.rows["validation"], config.preprocess)
         validation = Validation(
             lambda clips: recognizer.log_probs([clip["frames"] for clip in clips]),
             answers,
@@ -153,7 +158,7 @@ def _train(config: Config, corpus: Corpus, train_rows: Dataset, resume: bool, he
         run_to_end(trainer, checkpoint, config, hardware)
     metrics = _metrics(trainer, corpus, hardware, time.time() - started, config.selection.metric)
     if validation is not None:
-        stored = features.examples("train", vary=False) if features else as_examples(train_rows, config.preprocess)
+        stored = shown("train")
         stored = stored.select(_spread(len(stored), SAMPLE))
         metrics["on_training_clips"] = _on_training_clips(validation, stored, metrics)
     bundle = folder / "adapter"

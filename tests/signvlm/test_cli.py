@@ -13,7 +13,7 @@ from small_world import World, paint, write_config, write_data
 
 VERBS = [
     *("download", "validate", "pose", "preprocess", "train", "eval", "compare", "fuse", "predict"),
-    *("merge", "export", "push", "demo", "synthesize", "doctor"),
+    *("merge", "export", "push", "keypoints", "demo", "synthesize", "doctor"),
     "completion",
 ]
 HEAVY = ("torch", "transformers", "datasets", "trl", "peft", "numpy", "cv2", "av", "decord", "pydantic")

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.commands.launch import launch_command_parser
+from click import Context
 from clips import write_clip
 from markdown_blocks import Block, blocks, commands, rows, section
 from ruamel.yaml import YAML
@@ -18,6 +21,7 @@ from small_world import World, performed, write_config
 
 import signvlm
 from data_engineering.clip import read_json
+from signvlm.cli import cli
 
 ROOT = Path(signvlm.__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -26,6 +30,7 @@ API = (DOCS / "python_api.md").read_text(encoding="utf-8")
 ADDING = (DOCS / "adding.md").read_text(encoding="utf-8")
 NOT_HERE = {
     "demo": "takes minutes; tests/signvlm/test_demo.py runs it on fewer signs",
+    "pose": "needs MediaPipe; tests/data_engineering/pose runs it on an extractor that does not",
     "export": "takes a bundle over key points; tests/signvlm/pose/test_export.py runs it",
 }
 
@@ -271,6 +276,33 @@ def test_adding_a_data_set_a_model_and_a_sign(adding: Path, call: Call) -> None:
     assert names["results"].report.is_file()
     assert names["prediction"].answers[0].gloss == "no"
     assert {clip["sign"] for clip in lines(adding / "avatar" / "avatar.jsonl")} == {"MOTHER", "SNOW"}
+
+
+# Several processes
+
+
+def test_the_files_for_accelerate_hold_keys_that_it_knows(tmp_path: Path) -> None:
+    told = blocks((DOCS / "several_gpus.md").read_text(encoding="utf-8"))
+    files = [block.text for block in told if block.language == "yaml"]
+    assert len(files) == 2
+    for text in files:
+        file = tmp_path / "accelerate.yaml"
+        file.write_text(text)
+        read = load_config_from_file(str(file))  # refuses others
+        for key in getattr(read, "fsdp_config", None) or {}:
+            assert f"--{key}" in launch_command_parser()._option_string_actions, key
+
+
+def test_the_commands_for_several_processes_are_accelerates_and_ours(tmp_path: Path) -> None:
+    told = blocks((DOCS / "several_gpus.md").read_text(encoding="utf-8"))
+    launched = [words for block in told if block.language == "sh" for words in commands(block.text)]
+    assert len(launched) == 4
+    for words in launched:
+        assert words[:2] == ["accelerate", "launch"]
+        asked = launch_command_parser().parse_args(words[2:])
+        assert (asked.module, asked.training_script) == (True, "signvlm")
+        verb, *options = asked.training_script_args
+        assert cli.commands[verb].make_parser(Context(cli)).parse_args(list(options))
 
 
 # The rest

@@ -1,9 +1,11 @@
 """Clips whose colours tell the stand-in extractor what to find, and that extractor."""
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 from clips import write_clip
 
 from data_engineering.pose.extractor import Program
@@ -40,3 +42,13 @@ def write_kinds(path: Path, *kinds: str, **more: object) -> Path:
     frames = coloured(*kinds)
     frames[-1][:8, :8] = 255  # something moves
     return write_clip(path, frames=len(frames), rate=10, paint=lambda index: frames[index], **more)  # type: ignore[arg-type]
+
+
+def gone(number: int, seconds: float = 20) -> bool:
+    """Whether a process has ended, or does within the time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.1)
+    return False

@@ -8,9 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import psutil
 import pytest
-from pose_clips import PROGRAM, STAND_IN, coloured
+from pose_clips import PROGRAM, STAND_IN, coloured, gone
 from stand_in import ANKLE
 
 from data_engineering.keypoints import FACE, KEYPOINTS, LEFT_HAND, RIGHT_HAND
@@ -112,16 +111,6 @@ def test_it_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
         process.kill()
     (number,) = map(int, log.read_text().split())
     assert gone(number)
-
-
-def gone(number: int, seconds: float = 20) -> bool:
-    """Whether a process has ended, or does within the time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.1)
-    return False
 
 
 class TestMediaPipe:

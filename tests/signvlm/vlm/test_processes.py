@@ -39,7 +39,7 @@ def settings(folder, *more):
     ]
 
 
-def launch(config_file, overrides, *verb):
+def launch(config_file, overrides, *verb, program=("-m", "signvlm")):
     """Trains in two processes that accelerate starts; returns how it ended."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -48,7 +48,7 @@ def launch(config_file, overrides, *verb):
     command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     command += ["--main_process_port", str(port)]
-    command += ["-m", "signvlm", "train", "--config", str(config_file), *verb]
+    command += [*program, "train", "--config", str(config_file), *verb]
     command += [part for override in overrides for part in ("--set", override)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -77,6 +77,56 @@ def test_two_processes_take_the_same_steps_as_one(config_file, tmp_path):
     for name, tensor in weights.items():
         assert (tensor - expected[name]).abs().max() < 2e-3, name
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]  # one folder, whoever was first
+
+
+# The command line in a process that is killed while it takes a step.
+KILLED = """
+import os, signal
+from signvlm.cli import main
+from signvlm.vlm.trainer import SignTrainer
+
+plain = SignTrainer.training_step
+
+def training_step(self, *args, **kwargs):
+    loss = plain(self, *args, **kwargs)
+    if self.state.global_step + 1 == {step} and os.environ["RANK"] in {ranks}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return loss
+
+SignTrainer.training_step = training_step
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
+def test_two_processes_that_are_killed_go_on_to_the_same_weights_bit_for_bit(config_file, tmp_path):
+    """First both are killed, then one of them. An epoch is two steps: they resume from within one, and from its end."""
+    more = ("training.max_steps=9", "training.save_steps=3", "training.eval_steps=3", "lora.lora_dropout=0.3")
+    more = (*more, "training.per_device_train_batch_size=1", "augmentation.crop=0.3", "selection.patience=null")
+    script = tmp_path / "killed.py"
+
+    def checkpoints():
+        return sorted(path.name for path in (tmp_path / "killed").glob("checkpoint-*"))
+
+    whole = launch(config_file, settings(tmp_path / "whole", *more))
+    assert whole.returncode == 0, whole.stderr[-4000:]
+    for step, ranks, verb, left in ((5, "01", (), [3]), (8, "1", ("--resume",), [3, 6])):
+        script.write_text(KILLED.format(step=step, ranks=repr(ranks)))
+        killed = launch(config_file, settings(tmp_path / "killed", *more), *verb, program=(str(script),))
+        assert "SIGKILL" in killed.stderr
+        assert checkpoints() == [f"checkpoint-{number}" for number in left]
+    resumed = launch(config_file, settings(tmp_path / "killed", *more), "--resume")
+    assert resumed.returncode == 0, resumed.stderr[-4000:]
+
+    for name in ("checkpoint-9", "adapter"):
+        weights, expected = (
+            (tmp_path / run / name / "adapter_model.safetensors").read_bytes() for run in ("killed", "whole")
+        )
+        assert weights == expected, name
+    told = [json.loads((tmp_path / run / "metrics.json").read_text()) for run in ("killed", "whole")]
+    for key in ("loss", "eval_loss", "eval_top1"):
+        assert history(told[0], key) == history(told[1], key), key
 
 
 def test_alone_everything_is_what_it_is():
