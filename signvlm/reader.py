@@ -10,7 +10,8 @@ from datasets import Dataset
 from data_engineering.clip import by_split
 from data_engineering.frames import fingerprint, row_frames
 from data_engineering.pose.normalize import normalized
-from data_engineering.pose.record import Pose, pose_path
+from data_engineering.pose.of_clip import is_extracted
+from data_engineering.pose.record import Pose
 from data_engineering.pose.skeleton import drawn, shown
 from data_engineering.rows import decode_row
 from signvlm.config import Config
@@ -75,8 +76,8 @@ class FrameReader:
         return self._with_drawings(film, lambda: self._extraction.file(path))
 
     def row(self, row: Mapping[str, Any]) -> Read:
-        """See `Reader`; key points that have not been extracted are found now."""
-        if self._config.preprocess.draws and not pose_path(self._config.data.root, row["video_id"]).is_file():
+        """See `Reader`; key points that nobody has looked for yet are found now."""
+        if self._config.preprocess.draws and not is_extracted(self._config.data.root, row):
             return self.file(Path(row["video_path"]))
         return Read(row_frames(decode_row(row, self._config.preprocess)))
 

@@ -21,13 +21,18 @@ def check_poses(root: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     Raises:
         RunError: A clip has no key points, and nobody says why, or those it has are of an earlier file or range.
     """
-    lacking = [row["video_id"] for row in rows if kept.about(root, row) is None and kept.refused(root, row) is None]
+    lacking = [row["video_id"] for row in rows if not is_extracted(root, row)]
     if lacking:
         named = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
         raise RunError(
             f"{root / FOLDER}: {len(lacking)} of {len(rows)} clips have no key points of their newest file ({named}); "
             "run `signvlm pose`"
         )
+
+
+def is_extracted(root: Path, row: Mapping[str, Any]) -> bool:
+    """Tells whether a clip has been looked at, as it is now: there are key points, or why there are none."""
+    return kept.about(root, row) is not None or kept.refused(root, row) is not None
 
 
 def pose_of(root: Path, row: Mapping[str, Any]) -> Pose:

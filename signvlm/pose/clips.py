@@ -9,36 +9,12 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from data_engineering.errors import RunError
 from data_engineering.pose import kept
-from data_engineering.pose.record import FOLDER, pose_path, read_pose
-from data_engineering.reasons import REMEDIES, ClipError
+from data_engineering.pose.of_clip import pose_of
+from data_engineering.pose.record import pose_path
 from data_engineering.settings import PreprocessSettings
 from signvlm.evaluation.clips import SplitClips
 from signvlm.pose.prepare import prepared
-
-
-def check_poses(root: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Checks that extraction has looked at every clip, as the clips are now.
-
-    Args:
-        root: The data root.
-        rows: Of wlasl_validated.json.
-
-    Raises:
-        RunError: A clip has no key points, and nobody says why, or those it has are of an earlier file or range.
-    """
-    lacking = [row["video_id"] for row in rows if not is_extracted(root, row)]
-    if lacking:
-        raise RunError(
-            f"{root / FOLDER}: {len(lacking)} of {len(rows)} validated clips have no key points of their newest file, "
-            f"e.g. {lacking[0]}; run `signvlm pose`"
-        )
-
-
-def is_extracted(root: Path, row: Mapping[str, Any]) -> bool:
-    """Tells whether extraction has looked at a clip as it is now, and left its key points or why there are none."""
-    return kept.about(root, row) is not None or kept.refused(root, row) is not None
 
 
 def clip_points(root: Path, row: Mapping[str, Any], rate: float) -> np.ndarray:
@@ -53,10 +29,7 @@ def clip_points(root: Path, row: Mapping[str, Any], rate: float) -> np.ndarray:
         ClipError: They were refused when they were extracted, or are too few.
         RunError: The file is missing, damaged, or not of this form.
     """
-    if (told := kept.refused(root, row)) is not None:
-        reason = told["reason"] if told["reason"] in REMEDIES else "bad_pose"
-        raise ClipError(reason, str(told.get("detail")))
-    return prepared(read_pose(pose_path(root, row["video_id"])), rate)
+    return prepared(pose_of(root, row), rate)
 
 
 def fingerprint(root: Path, rows: Sequence[Mapping[str, Any]], rate: float) -> str:

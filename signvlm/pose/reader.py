@@ -8,12 +8,13 @@ import numpy as np
 from datasets import Dataset
 
 from data_engineering.clip import by_split
+from data_engineering.pose.of_clip import check_poses, is_extracted
 from signvlm.config import Config
 from signvlm.corpus import Corpus
 from signvlm.evaluation.clips import SplitClips
 from signvlm.extraction import Extraction
 from signvlm.media import check_frames
-from signvlm.pose.clips import PoseClips, check_poses, clip_points, fingerprint, is_extracted
+from signvlm.pose.clips import PoseClips, clip_points, fingerprint
 from signvlm.pose.prepare import prepared
 from signvlm.reader import Read
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from data_engineering.clip import by_split, write_json
 from data_engineering.errors import ConfigError, RunError
+from data_engineering.pose.of_clip import check_poses
 from data_engineering.reasons import ClipError
 from data_engineering.state import digest
 from signvlm.config import Config
@@ -19,7 +20,7 @@ from signvlm.console import note, watched
 from signvlm.corpus import Corpus, load_corpus, require
 from signvlm.hardware import Hardware
 from signvlm.pose.bundle import save_bundle
-from signvlm.pose.clips import check_poses, clip_points, fingerprint
+from signvlm.pose.clips import clip_points, fingerprint
 from signvlm.pose.fit import Fit, Labelled, run
 from signvlm.pose.hardware import choose_hardware, torch_device
 from signvlm.pose.network import build, count_parameters

@@ -1,7 +1,5 @@
 """What a model of frames is shown of any clip: film, drawings of its key points, or both, whatever the clip is."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from clips import write_clip
@@ -50,6 +48,7 @@ def test_frames_in_memory_are_drawn_too(reader):
         reader("skeleton").array(frames.astype(float))
 
 
-def test_a_clip_of_the_data_root_without_key_points_is_extracted(reader, tmp_path):
-    row = {"video_path": str(tmp_path / "a.mp4"), "pose_path": str(Path("nowhere") / "a.safetensors")}
+def test_a_clip_of_the_data_root_whose_key_points_nobody_looked_for_is_extracted(reader, tmp_path):
+    media = {"sha256": "a", "start": 0.0, "end": 1.0}
+    row = {"video_id": "00001", "video_path": str(tmp_path / "00001.mp4"), "media": media}
     assert reader("skeleton").row(row).seconds == 0.75

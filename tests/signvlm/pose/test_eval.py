@@ -76,7 +76,7 @@ def test_clips_without_usable_key_points_count_as_wrong(poses, done, tmp_path):
     keep(root, tested[0], nobody, {})
     bundle = shutil.copytree(done.bundle, tmp_path / "bundle")
     results = evaluate_checkpoint(config, bundle, progress=False)
-    assert results.data["clips"][0]["unreadable"] == "no_person: nobody in any of 20 frames"
+    assert results.data["clips"][0]["unreadable"] == "no_person: no body was found in any of 20 frames"
     assert results.data["unreadable"] == 1
 
 
@@ -284,6 +284,6 @@ def test_without_key_points_evaluation_names_the_verb(poses, done, tmp_path):
     root = shutil.copytree(poses.root, tmp_path / "own")
     shutil.rmtree(root / "poses")
     config = load(poses.config, [f"data.root={root}", f"data.index={root / 'index.json'}"])
-    with pytest.raises(RunError, match=r"6 of 6 validated clips have no key points.*run `signvlm pose`"):
+    with pytest.raises(RunError, match=r"6 of 6 clips have no key points.*run `signvlm pose`"):
         evaluate_checkpoint(config, done.bundle, progress=False)
     assert json.loads((root / "datasets" / "corrupted_videos.json").read_text()) == []

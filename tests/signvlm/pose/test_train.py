@@ -164,7 +164,7 @@ def copied(poses, tmp_path):
 def test_without_key_points_the_verb_that_makes_them_is_named(copied):
     root, configure = copied
     pose_path(root, "00003").unlink()
-    with pytest.raises(RunError, match=r"1 of 42 validated clips have no key points.*00003; run `signvlm pose`"):
+    with pytest.raises(RunError, match=r"1 of 42 clips have no key points.*00003\); run `signvlm pose`"):
         train(configure())
     assert not (root / "runs").exists()
 
@@ -175,7 +175,7 @@ def test_key_points_of_an_earlier_file_are_refused(copied):
     rows = json.loads(path.read_text())
     rows[0]["media"]["end"] = 9.0
     path.write_text(json.dumps(rows))
-    with pytest.raises(RunError, match="00000; run `signvlm pose`"):
+    with pytest.raises(RunError, match=r"00000\); run `signvlm pose`"):
         train(configure())
 
 
@@ -192,7 +192,7 @@ def test_clips_that_show_nobody_or_one_frame_or_were_refused_are_left_out_and_sa
     refuse(root, rows[2], ClipError("timeout", "60 s"), {})
     train(configure())
     said = capsys.readouterr().err
-    assert "3 of 36 clips are left out, e.g. 00000: no_person: nobody in any of 20 frames" in said
+    assert "3 of 36 clips are left out, e.g. 00000: no_person: no body was found in any of 20 frames" in said
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -209,7 +209,7 @@ def test_a_damaged_file_is_named(copied):
     root, configure = copied
     path = pose_path(root, "00000")
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(RunError, match="00000; run `signvlm pose`"):
+    with pytest.raises(RunError, match=r"00000\); run `signvlm pose`"):
         train(configure())
 
 
