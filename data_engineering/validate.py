@@ -145,7 +145,7 @@ def validate(
         + [f"index entry {entry.where}: {entry.reason}" for entry in wanted.refused],
         notes=summary["notes"] + leakage_lines(summary["leakage"]),
         reused=reused,
-        next_step="signvlm preprocess",
+        next_step="signvlm pose" if preprocess.draws else "signvlm preprocess",
     )
 
 

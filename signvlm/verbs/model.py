@@ -131,8 +131,8 @@ def fuse(runs: tuple[Path, ...], split: str, out: Path | None) -> None:
     """Add up what evaluated RUNs scored, with weights fitted on their validation clips, and report that as a run.
 
     \b
-    Example: signvlm eval --split validation --checkpoint data/wlasl/runs/pose/adapter
-             signvlm fuse data/wlasl/runs/pose data/wlasl/runs/internvl3_5_2b
+    Example: signvlm fuse data/wlasl/runs/pose data/wlasl/runs/internvl3_5_2b
+             (after signvlm eval --split validation of each)
     """
     from signvlm.evaluation.fuse import fuse as run
 

@@ -31,6 +31,7 @@ ADDING = (DOCS / "adding.md").read_text(encoding="utf-8")
 NOT_HERE = {
     "demo": "takes minutes; tests/signvlm/test_demo.py runs it on fewer signs",
     "pose": "needs MediaPipe; tests/data_engineering/pose runs it on an extractor that does not",
+    "keypoints": "trains for minutes; tests/signvlm/keypoints runs it on small images",
     "export": "takes a bundle over key points; tests/signvlm/pose/test_export.py runs it",
 }
 

@@ -1,17 +1,13 @@
 """`signvlm pose` on the command line: what it prints, and that what goes wrong is one line."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from clips import write_clip, write_index
+from pose_clips import PROGRAM
 
 from data_engineering.pose import extractor
-from data_engineering.pose.extractor import Program
 from data_engineering.pose.record import pose_path, read_pose
-
-STAND_IN = Path(__file__).parents[1] / "data_engineering" / "pose" / "stand_in.py"
 
 
 @pytest.fixture
@@ -30,8 +26,7 @@ def options(call, tmp_path):
 
 
 def test_points_are_found_and_told(call, options, tmp_path, monkeypatch):
-    program = Program(STAND_IN, "stand-in", "1", {"depth": 2}, python=sys.executable)
-    monkeypatch.setattr(extractor, "HOLISTIC", program)
+    monkeypatch.setattr(extractor, "HOLISTIC", PROGRAM)
     called = call("pose", *options)
     assert called.status == 0, called.err
     lines = called.out.splitlines()

@@ -15,12 +15,16 @@ from pathlib import Path
 import pytest
 from clips import write_clip, write_index
 from markdown_blocks import blocks, commands, prose
+from pose_clips import PROGRAM, write_kinds
 from ruamel.yaml import YAML
 from small_world import COLOURS, GLOSSES, paint, performed, write_data
 
+import data_engineering.pose.extractor
 import signvlm
 import signvlm.demo
+import signvlm.extraction
 from data_engineering.errors import ConfigError
+from data_engineering.pose.one_file import FileExtractor
 from signvlm.config import DEFAULT_CONFIG, Config, load, shipped
 
 ROOT = Path(signvlm.__file__).parent.parent
@@ -105,7 +109,7 @@ def configure(path: Path, name: str, **sections: dict[str, object]) -> None:
 def test_every_block_has_its_test() -> None:
     """A new one wants a place to run in, below."""
     assert [block.heading for block in SHELL] == [
-        *("signvlm", "signvlm", "With clips of your own", "With WLASL", "With WLASL")
+        *("signvlm", "signvlm", "With clips of your own", "Without a GPU: key points", "With WLASL", "With WLASL")
     ]
     assert [block.heading for block in PYTHON] == ["With WLASL"]
 
@@ -135,6 +139,23 @@ def test_clips_of_ones_own(call: Call, tmp_path: Path) -> None:
     assert (tmp_path / "work" / "frames").is_dir()
 
 
+def test_key_points_in_four_commands(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an extractor that needs no network; what MediaPipe finds is tested where it can be had."""
+    monkeypatch.setattr(data_engineering.pose.extractor, "HOLISTIC", PROGRAM)
+    monkeypatch.setattr(signvlm.extraction, "FileExtractor", partial(FileExtractor, program=PROGRAM))
+    short = {"max_steps": 2, "eval_steps": 2, "save_steps": 2, "per_device_train_batch_size": 4}
+    configure(tmp_path / "params" / "skeleton.yaml", "skeleton.yaml", training=short, validate={"workers": 1})
+    for number, gloss in enumerate(GLOSSES):
+        for take in range(4):
+            clip = tmp_path / "my_clips" / gloss / f"{take}.mp4"
+            clip.parent.mkdir(parents=True, exist_ok=True)
+            write_kinds(clip, *["person"] * (5 + 4 * number + take))
+    shutil.copy(clip, tmp_path / "new_clip.mp4")
+    for command in commands(SHELL[3].text):
+        run(command, call)
+    assert list((tmp_path / "data" / "my_clips" / "poses").glob("*.safetensors"))
+
+
 def test_wlasl_from_the_index_to_a_push_and_what_is_said_of_each_verb(
     call: Call, tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +180,7 @@ def test_wlasl_from_the_index_to_a_push_and_what_is_said_of_each_verb(
         (tmp_path / "data" / "wlasl").mkdir(parents=True)
         index = (tmp_path / "hosts" / "index.json").read_text(encoding="utf-8")
         (tmp_path / "data" / "wlasl" / "WLASL_v0.3.json").write_text(index.replace("https://example.org", address))
-        walk = commands(SHELL[3].text)
+        walk = commands(SHELL[4].text)
         for command in walk:
             run(command, call)
         finished = tmp_path / "data" / "wlasl" / "runs" / "internvl3_5_2b"
@@ -180,7 +201,7 @@ def test_the_smoke_run(call: Call, tmp_path: Path) -> None:
     for name, gloss in names.items():
         write_clip(tmp_path / "clips" / "raw_videos" / f"{name}.mp4", frames=16, paint=paint(gloss))
     write_index(tmp_path / "clips" / "index.json", [{"video_id": n, "gloss": g} for n, g in names.items()])
-    for command in commands(SHELL[4].text):
+    for command in commands(SHELL[5].text):
         run(command, call)
     assert (tmp_path / "clips" / "datasets" / "health.html").is_file()
     assert set(names.values()) <= set(COLOURS)

@@ -15,13 +15,16 @@ from data_engineering.validate import validate
 from signvlm.config import AugmentationSettings, load
 from signvlm.corpus import load_corpus
 from signvlm.eval import evaluate_checkpoint
+from signvlm.hardware import Hardware
 from signvlm.loading import load_recognizer
 from signvlm.predict import predict
 from signvlm.reader import FrameReader
 from signvlm.train import train
 from signvlm.vlm.examples import as_examples
+from signvlm.vlm.features import Features
 
 SIGNS = ("MOTHER", "CAR", "BOOK")
+CPU = Hardware("cpu", "float32", False, 0, False, ())
 STILL = AugmentationSettings(temporal_jitter=False)
 
 
@@ -147,3 +150,24 @@ def test_a_file_that_no_index_knows_is_extracted_and_drawn_alike(configured, vie
     assert (shown[-4:] == known[-4:]).all()
     assert len(shown) == config.preprocess.shown_frames
     assert (found.asked, nothing) == ([file], None)  # what `signvlm pose` left is not sought again
+
+
+@pytest.mark.parametrize("view", ["skeleton", "rgb+skeleton"])
+def test_the_towers_output_is_kept_of_drawings_too_and_made_anew_for_other_key_points(configured, view):
+    config = configured(view, "features.cache=true", "features.views=2")
+    corpus = load_corpus(config)
+    features = Features(config, corpus, CPU)
+    features.complete()
+    plain = features.clips["train"][0][0].path
+    (example, *_) = features.examples("train", vary=False)
+    assert example["frames"].shape[0] == config.preprocess.shown_frames
+    row = next(row for row in corpus.manifest if row["video_id"] == example["clip_id"])
+    poses = config.data.root / "poses"
+    kept = {path.name: path.read_bytes() for path in poses.iterdir()}
+    poses.unlink()  # a link to the clips that these tests share
+    poses.mkdir()
+    for name, content in kept.items():
+        (poses / name).write_bytes(content)
+    keep(config.data.root, row, avatar_pose("CAR", 9)[0], {"name": "avatar"})
+    preprocess(config.data, config.preprocess, progress=False)
+    assert Features(config, load_corpus(config), CPU).clips["train"][0][0].path != plain
