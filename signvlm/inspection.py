@@ -11,6 +11,7 @@ import torch
 from transformers import ProcessorMixin
 
 from data_engineering.contact_sheet import contact_sheet
+from data_engineering.errors import ConfigError
 from signvlm.config import Config
 from signvlm.corpus import load_corpus, require
 from signvlm.passthrough import check_passthrough
@@ -30,7 +31,14 @@ def inspect(config: Config, count: int) -> tuple[list[str], Path]:
     Returns:
         A text a row: the prompt with `[[` and `]]` around the supervised tokens and runs of one visual token
         counted; and the path of a contact sheet of the pixels, read back from what the processor made of them.
+
+    Raises:
+        ConfigError: The family is shown no pixels, or the configuration does not suit the libraries.
     """
+    if config.model.family != "vlm":
+        raise ConfigError(
+            "--inspect: shows prompts and pixels, which model.family pose has none of; see `signvlm pose`"
+        )
     check_passthrough(config)
     corpus = load_corpus(config)
     rows = require(corpus.rows["train"], "train", config.data.root)

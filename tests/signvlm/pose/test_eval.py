@@ -15,6 +15,7 @@ from data_engineering.errors import ConfigError, RunError
 from data_engineering.pose.kept import keep
 from data_engineering.pose.record import Pose, pose_path, read_pose
 from data_engineering.reasons import ClipError
+from signvlm import SignRecognizer
 from signvlm.config import load
 from signvlm.eval import evaluate_checkpoint
 from signvlm.evaluation.compare import compare
@@ -123,6 +124,25 @@ def test_a_bundle_of_the_other_family_is_refused_by_name(config, done, tmp_path)
         (adapter / name).write_text("{}")
     with pytest.raises(ConfigError, match=r"is a bundle of the vlm family, and model.family is pose"):
         load_recognizer(config, adapter)
+
+
+def test_what_only_a_language_model_has_is_refused(config, done, tmp_path):
+    from signvlm.inspection import inspect as inspect_rows
+    from signvlm.vlm.merge import merge
+
+    with pytest.raises(ConfigError, match=r"is a bundle of the pose family, and model.family is vlm"):
+        merge(config, done.bundle, tmp_path / "merged", dtype="float32")
+    with pytest.raises(ConfigError, match=r"--inspect: shows prompts and pixels"):
+        inspect_rows(config, 1)
+    beams = config.evaluation.model_copy(update={"modes": ("beam",)})
+    with pytest.raises(ConfigError, match=r"does not answer by 'beam'; choose from exact"):
+        evaluate_checkpoint(config.model_copy(update={"evaluation": beams}), done.bundle, progress=False)
+
+
+def test_a_python_program_loads_it_by_its_folder(done):
+    with SignRecognizer.from_pretrained(done.bundle) as recognizer:
+        assert recognizer.glossary == ("EAT", "BOOK", "UP")
+        assert recognizer.device in ("cpu", "cuda")
 
 
 @pytest.mark.parametrize(
