@@ -6,7 +6,7 @@ Where the numbers are from:
   a hand is found in 97, 93, 88, 74, 36 and 16 % of the frames in which its wrist moves by 0-3, 3-8, 8-16, 16-30, 30-60
   and more pixels a frame. A hand is 59 pixels from wrist to knuckle there, 0.28 shoulder widths below, so a shoulder
   width is 210 pixels and 3 pixels a frame are 0.21 shoulder widths a second.
-- All else: 39 WLASL clips of as many signers and 9 hosts' cameras (2,362 found hands), the same extractor. Shoulder
+- All else: 39 clips of WLASL, of 12 frames at least (2,362 found hands), the same extractor. Shoulder
   widths are of its shoulder points. A hand is never found where its wrist is outside the frame (0.2 % of 1,998), and
   less often below the belt: in 93 % of the frames with the wrist at most 0.75 shoulder widths below the shoulders, 79 %
   down to 1.0, 37 % below. A gap lasts 67 ms on average. Second differences in slow moments, over the square root of 6,
