@@ -84,7 +84,7 @@ class PoseSettings(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
     rate: Annotated[float, Field(ge=1, le=120)] = 15.0
     epochs: Positive = 30
-    batch_size: Positive = 32
+    batch_size: Positive = 16
     learning_rate: Rate = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     seed: Annotated[int, Field(ge=0)] = 0

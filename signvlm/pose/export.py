@@ -61,7 +61,7 @@ def export(config: Config, checkpoint: Path | None, out: Path) -> Exported:
         RunError: The disk is full, or the answers differ; nothing is written then.
     """
     if find_spec("onnx") is None:
-        raise ConfigError("onnx is not installed, and torch writes no ONNX without it; run `uv sync --extra onnx`")
+        raise ConfigError("exporting takes the package onnx; install it: uv pip install onnx onnxruntime")
     bundle = checkpoint or newest_bundle(config.output_dir)
     trained = read_bundle_config(bundle, "pose")
     glossary = read_glossary(bundle)
