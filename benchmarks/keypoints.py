@@ -58,9 +58,7 @@ def main():
         figures = evaluate(config, loaded, part="all", out=Path(temporary) / "figures.json")
         milliseconds = speed(loaded, config)
     print(f"{sizes(loaded.detector)}; {loaded.size} px; step {loaded.about['step']} of {told['steps']}\n")
-    print(
-        "On the tenth held out in training, other signers than those trained on; sizes grow, so PCK falls back twice:"
-    )
+    print("On the tenth held out in training, other signers than those trained on, at the size trained at then:")
     print("    steps  seconds  size  PCK@0.05  PCK@0.1   body  left hand  right hand")
     parts = ("pck@0.05", "pck@0.1", "body pck@0.05", "left hand pck@0.05", "right hand pck@0.05")
     for row in told["history"]:
