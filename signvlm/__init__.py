@@ -14,13 +14,20 @@ example of each:
     validate     data_engineering.validate.validate(config.data, config.download, config.validate_, config.preprocess,
                  config.model.prompt), data_engineering.validate.validate_files(paths, config.validate_,
                  config.preprocess)
+    pose         data_engineering.pose.stage.pose(config.data, config.validate_, config.preprocess, program=HOLISTIC,
+                 tell=print), data_engineering.pose.bring.bring(folder, config.data, config.validate_,
+                 config.preprocess)
     preprocess   data_engineering.preprocess.preprocess(config.data, config.preprocess)
     train        signvlm.train.train(config), signvlm.inspection.inspect(config, 2)
     eval         signvlm.eval.evaluate_checkpoint(config, checkpoint)
     compare      signvlm.evaluation.compare.compare([run, other])
+    fuse         signvlm.evaluation.fuse.fuse([run, other])
     predict      SignRecognizer, above
     merge        signvlm.vlm.merge.merge(config, checkpoint, out)
+    export       signvlm.pose.export.export(config, checkpoint, out)
     push         signvlm.hub.push(bundle, "user/name"), signvlm.manifest.push_manifest(config.data, "user/name")
+    keypoints    signvlm.keypoints.train.train(config), signvlm.keypoints.evaluate.evaluate(config, loaded,
+                 part="held-out", out=out), signvlm.keypoints.export.export(loaded, path)
     demo         signvlm.demo.demo(out)
     synthesize   data_engineering.synthetic.dataset.render_dataset(recipe, root, index, workers=2)
     doctor       signvlm.doctor.doctor(config.data.root)
