@@ -16,7 +16,8 @@ from data_engineering.errors import RunError
 from data_engineering.keypoints import KEYPOINTS
 
 FOLDER = "poses"
-_FORMAT = "1"
+# The entry of the file's metadata, and what it says of its form.
+_TOLD, _FORMAT = "pose", 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,8 @@ def write_pose(path: Path, pose: Pose, about: Mapping[str, Any]) -> None:
     Raises:
         RunError: The disk is full or the folder cannot be written; the earlier file stays as it was.
     """
-    told = {"format": _FORMAT, "size": json.dumps(pose.size), "about": json.dumps(about, sort_keys=True, default=str)}
+    # One entry: safetensors writes several in any order, and the same points are to be the same bytes.
+    told = {_TOLD: json.dumps({"format": _FORMAT, "size": pose.size, "about": about}, sort_keys=True, default=str)}
     # In memory as they are indexed: safetensors writes an array's bytes as they lie, whatever its strides say.
     arrays: dict[str, np.ndarray] = {
         "points": np.ascontiguousarray(pose.points, np.float16),
@@ -76,7 +78,7 @@ def read_pose(path: Path) -> Pose:
     points, times = arrays["points"].astype(np.float32), arrays["times"].astype(np.float32)
     if points.shape[1:] != (len(KEYPOINTS), 3) or times.shape != points.shape[:1] or not np.isfinite(points).all():
         raise RunError(f"{path}: holds no key points of this form; delete it and run `signvlm pose`")
-    width, height = json.loads(told["size"])
+    width, height = told["size"]
     return Pose(points, times, (int(width), int(height)))
 
 
@@ -84,20 +86,20 @@ def read_about(path: Path) -> dict[str, Any] | None:
     """Returns what a file of key points was made from and by; None where there is no file that can be read."""
     try:
         told, _ = _read(path, ())
-        about: dict[str, Any] = json.loads(told["about"])
-    except (RunError, ValueError):
+    except RunError:
         return None
+    about: dict[str, Any] = told["about"]
     return about
 
 
-def _read(path: Path, names: tuple[str, ...]) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+def _read(path: Path, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         with safe_open(os.fspath(path), framework="numpy") as file:
-            told = file.metadata() or {}
-            if told.get("format") != _FORMAT or not {"size", "about"} <= told.keys():
+            told = json.loads((file.metadata() or {}).get(_TOLD, "null"))
+            if not isinstance(told, dict) or told.get("format") != _FORMAT or not {"size", "about"} <= told.keys():
                 raise RunError(f"{path}: holds no key points of this version; delete it and run `signvlm pose`")
             return told, {name: file.get_tensor(name) for name in names}
     except FileNotFoundError as error:
         raise RunError(f"{path}: does not exist; run `signvlm pose`") from error
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error}); delete it and run `signvlm pose`") from error

@@ -35,6 +35,16 @@ def test_points_come_back_in_their_places_however_they_lay_in_memory(tmp_path, p
     assert (again.times == pose.times[::-1]).all()
 
 
+def test_the_same_points_are_the_same_bytes(tmp_path, pose):
+    written = set()
+    for number in range(8):
+        write_pose(
+            tmp_path / f"{number}.safetensors", pose, {"by": {"name": "x", "version": "1"}, "clip": {"start": 0}}
+        )
+        written.add((tmp_path / f"{number}.safetensors").read_bytes())
+    assert len(written) == 1
+
+
 def test_a_point_that_was_not_found_stays_so(tmp_path, pose):
     write_pose(tmp_path / "a.safetensors", pose, {})
     again = read_pose(tmp_path / "a.safetensors")
