@@ -19,6 +19,10 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 """Images uint8 (N, S, S, 3), and their points float32 (N, 64, 3): x, y in pixels of the square, visible."""
 
 
+# A process that reads ahead takes seconds to start; so many batches are worth that.
+_MANY = 100
+
+
 class Squares(Dataset):
     """Examples fitted into squares, by (number, draw, side): a draw varies the image, None leaves it as it is.
 
@@ -79,14 +83,17 @@ def as_they_are(numbers: Sequence[int], batch_size: int, side: int) -> list[list
     return [[(number, None, side) for number in numbers[start : start + batch_size]] for start in starts]
 
 
-def load(squares: Squares, batches: Sequence | Iterator, workers: int) -> "DataLoader[Batch]":
-    """Returns a loader of these batches, with so many worker processes."""
+def load(squares: Squares, batches: Sequence | Iterator, count: int, workers: int) -> "DataLoader[Batch]":
+    """Returns a loader of these batches, `count` of them, with so many worker processes where they are many."""
+    workers = workers if count >= _MANY else 0
     return DataLoader(
         squares,
         batch_sampler=_Batches(batches),
         collate_fn=_collate,
         num_workers=workers,
         worker_init_fn=_start,
+        # A fork of a process with threads, OpenCV's among them, may wait for ever.
+        multiprocessing_context="spawn" if workers else None,
         pin_memory=torch.cuda.is_available(),
     )
 

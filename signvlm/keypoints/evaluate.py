@@ -78,7 +78,7 @@ def find(
     bar = tqdm(total=len(examples), desc="eval", unit="image", disable=not progress or not watched(), leave=False)
     try:
         with torch.inference_mode(), precision.autocast(), bar:
-            for images, _ in load(squares, batches, hardware.workers):
+            for images, _ in load(squares, batches, len(batches), hardware.workers):
                 found.append(decode(detector(as_input(images, on(hardware)))).cpu().numpy())
                 bar.update(len(images))
     except ValueError as error:

@@ -167,7 +167,8 @@ class _Run:
         note(f"{settings.network}: {sizes(self.detector)}; {settings.size} px in, {side} x {side} cells out")
         note(f"watch it: uv run tensorboard --logdir {self.folder / 'tb_logs'}")
         order = training_order(len(self.training), settings.batch_size, settings.seed, progress.step, self.sides)
-        batches = load(Squares(self.training, settings), order, self.hardware.workers)
+        left = settings.steps - progress.step
+        batches = load(Squares(self.training, settings), order, left, self.hardware.workers)
         bar = tqdm(total=settings.steps, initial=progress.step, desc="train", unit="step", disable=not watched())
         shown: dict[str, str] = {}
         logs = SummaryWriter(self.folder / "tb_logs", purge_step=progress.step)
