@@ -68,9 +68,9 @@ def as_examples(
         result: dict[str, Any] = {"clip_id": row["clip_id" if stored else "video_id"], "gloss": row["gloss"]}
         try:
             row = row if stored else decode_row(row, preprocess)
+            frames = row_frames(row)
         except ClipError as error:
             return {**result, "frames": None, "error": (error.reason, error.detail)}
-        frames = row_frames(row)
         frames = frames[choose_frames(len(frames), preprocess.shown_frames, jitter)]
         if vary is not None:
             frames = vary(row, frames)
