@@ -1,6 +1,7 @@
 """The seam: anything that ranks a glossary for a clip. Evaluation, prediction, serving and reports know only this."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -138,3 +139,32 @@ class Recognizer(Protocol):
             float32 (B, G), in the glossary's order: `Answer.log_prob` of each gloss.
         """
         ...
+
+
+class ScoringRecognizer(ABC):
+    """A recogniser that scores the whole glossary at once, and nothing else: the rest of the seam follows from that.
+
+    Attributes:
+        glossary: The glosses that can be recognised.
+        modes: `exact` alone.
+    """
+
+    modes: tuple[str, ...] = ("exact",)
+
+    def __init__(self, glossary: Sequence[str]) -> None:
+        """Args: glossary: The glosses that can be recognised."""
+        self.glossary = tuple(glossary)
+
+    @abstractmethod
+    def log_probs(self, clips: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores every gloss for every clip: float32 (B, G), normalised over the glossary; see `Recognizer`."""
+
+    def rank(
+        self, clips: Sequence[np.ndarray], top: int, *, temperature: float = 1.0, tolerance: float | None = None
+    ) -> list[Ranking]:
+        """Finds each clip's `top` best glosses; see `Recognizer`."""
+        return [Ranking.of(self.glossary, scores, top, temperature) for scores in self.log_probs(clips)]
+
+    def answer(self, clips: Sequence[np.ndarray], mode: str) -> list[list[Answer]]:
+        """Ranks the whole glossary for each clip; see `Recognizer`."""
+        return [list(ranking.answers) for ranking in self.rank(clips, len(self.glossary))]

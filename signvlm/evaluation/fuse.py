@@ -29,46 +29,28 @@ from signvlm.evaluation.evaluate import Background, Results, Split, evaluate
 from signvlm.evaluation.reliability import scores_of
 from signvlm.evaluation.summary import counted
 from signvlm.evaluation.synonyms import Synonyms
-from signvlm.recognizer import RULED_OUT, Answer, Ranking
+from signvlm.recognizer import RULED_OUT, ScoringRecognizer
 
 VALIDATION = "validation"
 _SPREAD = 1.0  # of the weights' prior about equal shares: without it, clips that are all right ask for endless weights
 
 
-class Fusion:
+class Fusion(ScoringRecognizer):
     """Ranks the glossary by the weighted sum of what several runs scored it with; see `signvlm.recognizer.Recognizer`.
 
     Its clips are float64 (runs, G): what each run scored the glossary with.
 
     Attributes:
-        modes: `exact`.
         weights: float64 (runs,).
     """
 
-    modes: tuple[str, ...] = ("exact",)
-
     def __init__(self, glossary: Sequence[str], weights: NDArray[np.float64]) -> None:
         """Takes the glosses that all runs know, and what each run counts."""
+        super().__init__(glossary)
         self.weights = weights
-        self._glossary = tuple(glossary)
-
-    @property
-    def glossary(self) -> tuple[str, ...]:
-        """The glosses that can be recognised."""
-        return self._glossary
-
-    def answer(self, clips: Sequence[np.ndarray], mode: str) -> list[list[Answer]]:
-        """Ranks the whole glossary for each clip."""
-        return [list(ranking.answers) for ranking in self.rank(clips, len(self.glossary))]
-
-    def rank(
-        self, clips: Sequence[np.ndarray], top: int, *, temperature: float = 1.0, tolerance: float | None = None
-    ) -> list[Ranking]:
-        """Finds each clip's `top` best glosses."""
-        return [Ranking.of(self.glossary, scores, top, temperature) for scores in self.log_probs(clips)]
 
     def log_probs(self, clips: Sequence[np.ndarray]) -> np.ndarray:
-        """Returns float32 (B, G), normalised over the glossary."""
+        """See `ScoringRecognizer`."""
         return fused(np.stack(clips), self.weights).astype(np.float32)
 
 
